@@ -1,1 +1,43 @@
-export {};
+export type { Digest, FleetName, HostName, ImageName, InstanceName } from "./ids.ts";
+export {
+  instanceName,
+  isDigest,
+  isFleetName,
+  isHostName,
+  isImageName,
+  isInstanceName,
+  MAX_FLEET_NAME_LENGTH,
+  runtimeName,
+} from "./ids.ts";
+export type { Artifact, Boot, Image } from "./image.ts";
+export { artifactsOf } from "./image.ts";
+export type { OrderedFleet, OrderedInstance, OrderedTemplate, Orders } from "./orders.ts";
+export type { ObservedPhase, Phase } from "./phase.ts";
+export { isAlive, PHASES } from "./phase.ts";
+export type { Action, Note, Plan, Refusal, Violation, Waiting } from "./plan.ts";
+export type { DriverStatus, Instant, Observed, PoolStatus, Report } from "./report.ts";
+export type {
+  FleetRecord,
+  HostView,
+  InstanceWish,
+  Overcommit,
+  Snapshot,
+} from "./snapshot.ts";
+export { fleetOf } from "./snapshot.ts";
+export type {
+  ConsoleReadiness,
+  Constraint,
+  ContainerSource,
+  ContainerTemplate,
+  FleetSpec,
+  HealthCheck,
+  Labels,
+  Placement,
+  PortMapping,
+  Resources,
+  RestartPolicy,
+  Template,
+  TemplateKind,
+  UpdatePolicy,
+  VmTemplate,
+} from "./spec.ts";

@@ -1,0 +1,57 @@
+/** Everything the coordinator decides on, as one immutable value. */
+import type { Digest, FleetName, HostName } from "./ids.ts";
+import type { Image } from "./image.ts";
+import type { Orders } from "./orders.ts";
+import type { Report } from "./report.ts";
+import type { FleetSpec } from "./spec.ts";
+
+/** What an operator asked of one instance, beyond its fleet's spec. */
+export type InstanceWish = {
+  readonly index: number;
+  readonly isStopped: boolean;
+  /** Incarnations below this are to be replaced on the same host: how a restart is asked for. */
+  readonly minIncarnation: number;
+};
+
+export type FleetRecord = {
+  readonly spec: FleetSpec;
+  /** Present for VMs: resolved from the catalog when the fleet was applied. */
+  readonly image: Image | undefined;
+  /** Over template and image; instances of another digest are replaced. */
+  readonly template: Digest;
+  /** `deleting` fleets are stopped and discarded, then forgotten. */
+  readonly state: "active" | "deleting";
+  /** Sorted by index; only instances with a wish are listed. */
+  readonly wishes: readonly InstanceWish[];
+};
+
+/** A host as the coordinator sees it. */
+export type HostView = {
+  readonly name: HostName;
+  /** `draining`: nothing new is placed here and what runs here is moved away. */
+  readonly admin: "active" | "draining";
+  /** `lost` only after a full lease plus margin without a heartbeat; `unknown` until first heard. */
+  readonly liveness: "up" | "unknown" | "lost";
+  readonly report: Report | undefined;
+  readonly orders: Orders | undefined;
+};
+
+/** How far a host's capacity may be promised, per resource, as a factor ≥ 1. */
+export type Overcommit = {
+  readonly vcpu: number;
+  readonly memory: number;
+  readonly disk: number;
+};
+
+export type Snapshot = {
+  /** The epoch that the deciding coordinator holds. */
+  readonly epoch: number;
+  readonly overcommit: Overcommit;
+  /** Sorted by name. */
+  readonly fleets: readonly FleetRecord[];
+  /** Sorted by name. */
+  readonly hosts: readonly HostView[];
+};
+
+export const fleetOf = (snapshot: Snapshot, name: FleetName): FleetRecord | undefined =>
+  snapshot.fleets.find((fleet) => fleet.spec.name === name);
