@@ -1,1 +1,23 @@
-export {};
+export type {
+  CommitOutcome,
+  CommitRequest,
+  ControlState,
+  CoordinatorStore,
+  Epoch,
+  EventQuery,
+  EventRecord,
+  Heartbeat,
+  HostRecord,
+  HostStore,
+  HostStream,
+  HostVerb,
+  LeaseGrant,
+  Ping,
+  StoreConnection,
+  StoredEvent,
+  StoreErrorCode,
+  VerbHandler,
+  Versioned,
+  WriteOutcome,
+} from "./store.ts";
+export { MAX_BLOB_BYTES, MAX_ORDERS_BYTES, StoreError } from "./store.ts";

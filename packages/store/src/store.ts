@@ -1,0 +1,225 @@
+/**
+ * What is durable and shared, as coordinators and hosts see it. Two implementations, in memory and
+ * on NATS JetStream, pass one contract suite.
+ *
+ *  S1 A commit is all or nothing, and refused unless its epoch is still the newest (the fence).
+ *  S2 A write that was acknowledged is never lost (I6).
+ *  S3 Every write names the revision that it replaces (compare-and-set); 0 means "does not exist".
+ *  S4 A wake-up carries no meaning: whoever is woken reads the whole again.
+ */
+import type {
+  Digest,
+  FleetName,
+  FleetRecord,
+  HostName,
+  Image,
+  ImageName,
+  Instant,
+  Orders,
+  Report,
+} from "@evm/fleet";
+
+/** A value with the revision that a later write must name. */
+export type Versioned<T> = { readonly value: T; readonly revision: number };
+
+/** What operators set on a host. */
+export type HostRecord = { readonly name: HostName; readonly admin: "active" | "draining" };
+
+export type Epoch = {
+  /** The revision of the epoch key: this number is the epoch. 0 before the first leader. */
+  readonly epoch: number;
+  /** Who holds it. */
+  readonly leader: string;
+};
+
+/** Everything in `control`, at one revision. */
+export type ControlState = {
+  /** Revision of the newest write that this state includes. */
+  readonly revision: number;
+  readonly epoch: Epoch;
+  readonly fleets: ReadonlyMap<FleetName, Versioned<FleetRecord>>;
+  readonly images: ReadonlyMap<ImageName, Versioned<Image>>;
+  readonly hosts: ReadonlyMap<HostName, Versioned<HostRecord>>;
+  readonly orders: ReadonlyMap<HostName, Versioned<Orders>>;
+};
+
+export type CommitRequest = {
+  /** The epoch that the writer holds; the fence. */
+  readonly epoch: number;
+  readonly orders: readonly { readonly value: Orders; readonly expectedRevision: number }[];
+  readonly forgottenFleets: readonly {
+    readonly name: FleetName;
+    readonly expectedRevision: number;
+  }[];
+};
+
+export type CommitOutcome =
+  | { readonly kind: "committed"; readonly revision: number }
+  /** Somebody wrote in between, or another leads: read again and plan again. */
+  | { readonly kind: "rejected"; readonly reason: string };
+
+export type WriteOutcome =
+  | { readonly kind: "written"; readonly revision: number }
+  | { readonly kind: "conflict" };
+
+/** A thing that happened, for people; no decision depends on it. */
+export type EventRecord = {
+  readonly at: Instant;
+  /** `coordinator/<id>` or `host/<name>`. */
+  readonly source: string;
+  readonly severity: "info" | "warning" | "error";
+  /** What kind of thing, in CamelCase: `InstanceReady`, `HostLost`, `FleetApplied`. */
+  readonly reason: string;
+  readonly fleet: string | undefined;
+  readonly instance: string | undefined;
+  readonly host: string | undefined;
+  readonly text: string;
+};
+
+export type StoredEvent = { readonly sequence: number; readonly event: EventRecord };
+
+export type EventQuery = {
+  readonly fleet: string | undefined;
+  readonly instance: string | undefined;
+  readonly host: string | undefined;
+  /** Only events after this sequence number. */
+  readonly afterSequence: number;
+  /** At most so many, the newest. */
+  readonly limit: number;
+};
+
+/** A host's sign of life, answered by the leader with a lease. */
+export type Heartbeat = {
+  readonly host: HostName;
+  readonly generation: number;
+};
+
+export type LeaseGrant = {
+  readonly epoch: number;
+  /** Counted by the host's monotonic clock from when it sent the heartbeat. */
+  readonly leaseMs: number;
+};
+
+/** The leader's sign of life to the other coordinators. */
+export type Ping = { readonly epoch: number; readonly leader: string };
+
+/** Verbs that are not state, carried out by a host for a coordinator. */
+export type HostVerb = "logs" | "console";
+
+/** A two-way byte stream with a host. `close` ends it from either side. */
+export interface HostStream extends AsyncDisposable {
+  readonly incoming: AsyncIterable<Uint8Array>;
+  send(data: Uint8Array): Promise<void>;
+}
+
+/** Serves one verb: reads `incoming`, sends, and returns (ends well) or throws (ends with the error). */
+export type VerbHandler = (
+  request: Uint8Array,
+  stream: HostStream,
+  signal: AbortSignal,
+) => Promise<void>;
+
+/** What both sides share. */
+export interface StoreConnection extends AsyncDisposable {
+  /** False while cut off from the store. */
+  readonly isConnected: boolean;
+  appendEvent(event: EventRecord, signal: AbortSignal): Promise<void>;
+  /** A build context or other content by digest; at most `MAX_BLOB_BYTES`. */
+  putBlob(digest: Digest, content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
+  /** Undefined where there is none. */
+  getBlob(digest: Digest, signal: AbortSignal): Promise<AsyncIterable<Uint8Array> | undefined>;
+}
+
+/** The store as a coordinator sees it. */
+export interface CoordinatorStore extends StoreConnection {
+  /** The newest state known here, kept warm; may trail the store by the time a message takes. */
+  control(): ControlState;
+  reports(): ReadonlyMap<HostName, Report>;
+  /** Resolves once `control().revision` ≥ revision: to read what was just written. */
+  caughtUp(revision: number, signal: AbortSignal): Promise<void>;
+  /** Calls `wake` after every change of `control()` or `reports()` until the signal fires. */
+  watch(wake: () => void, signal: AbortSignal): void;
+
+  /** Takes the next epoch if `expectedEpoch` is still the newest. */
+  claimEpoch(leader: string, expectedEpoch: number, signal: AbortSignal): Promise<WriteOutcome>;
+  commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome>;
+
+  putFleet(
+    value: FleetRecord,
+    expectedRevision: number,
+    signal: AbortSignal,
+  ): Promise<WriteOutcome>;
+  putImage(value: Image, expectedRevision: number, signal: AbortSignal): Promise<WriteOutcome>;
+  removeImage(
+    name: ImageName,
+    expectedRevision: number,
+    signal: AbortSignal,
+  ): Promise<WriteOutcome>;
+  putHost(value: HostRecord, expectedRevision: number, signal: AbortSignal): Promise<WriteOutcome>;
+
+  listEvents(query: EventQuery, signal: AbortSignal): Promise<readonly StoredEvent[]>;
+  watchEvents(query: EventQuery, signal: AbortSignal): AsyncIterable<StoredEvent>;
+
+  /** Hears every host's heartbeat; what `answer` returns is the reply, undefined is silence. */
+  onHeartbeat(answer: (heartbeat: Heartbeat) => LeaseGrant | undefined, signal: AbortSignal): void;
+  ping(ping: Ping): void;
+  onPing(listener: (ping: Ping) => void, signal: AbortSignal): void;
+
+  /** Opens a verb on a host. Fails with `unavailable` where the host does not answer. */
+  openVerb(
+    host: HostName,
+    verb: HostVerb,
+    request: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<HostStream>;
+}
+
+/** The store as one host sees it. */
+export interface HostStore extends StoreConnection {
+  readonly host: HostName;
+  /** The newest orders for this host, read through the stream's leader; undefined before the first. */
+  readOrders(signal: AbortSignal): Promise<Orders | undefined>;
+  /** Calls `wake` when orders may have changed, and after every reconnect. */
+  watchOrders(wake: () => void, signal: AbortSignal): void;
+  putReport(report: Report, signal: AbortSignal): Promise<void>;
+  /** Undefined where nobody leads. */
+  heartbeat(heartbeat: Heartbeat, signal: AbortSignal): Promise<LeaseGrant | undefined>;
+  serveVerb(verb: HostVerb, handler: VerbHandler, signal: AbortSignal): void;
+}
+
+/** The largest blob: a build context above this is refused, it would crowd the shared store. */
+export const MAX_BLOB_BYTES = 64 * 1024 * 1024;
+
+/** The largest orders document; JetStream's messages end at 1 MB, and half of it is a warning sign. */
+export const MAX_ORDERS_BYTES = 500_000;
+
+const CODES = {
+  /** Cut off, no leader, timed out: try again. */
+  unavailable: { isTransient: true },
+  /** The server lacks what EVM needs; the message says what to install. */
+  unsuitable: { isTransient: false },
+  /** A value above a limit. */
+  tooLarge: { isTransient: false },
+  notFound: { isTransient: false },
+  /** What is stored cannot be read. */
+  corrupt: { isTransient: false },
+  cancelled: { isTransient: true },
+} as const;
+
+export type StoreErrorCode = keyof typeof CODES;
+
+export class StoreError extends Error {
+  readonly code: StoreErrorCode;
+
+  /** @param message "what I was doing: what went wrong" */
+  constructor(code: StoreErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "StoreError";
+    this.code = code;
+  }
+
+  /** True where the same call may succeed later without anyone changing anything. */
+  get isTransient(): boolean {
+    return CODES[this.code].isTransient;
+  }
+}
