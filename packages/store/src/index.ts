@@ -18,6 +18,7 @@ export type {
   StoreErrorCode,
   VerbHandler,
   Versioned,
+  Write,
   WriteOutcome,
 } from "./store.ts";
 export { MAX_BLOB_BYTES, MAX_ORDERS_BYTES, StoreError } from "./store.ts";

@@ -22,6 +22,9 @@ import type {
 /** A value with the revision that a later write must name. */
 export type Versioned<T> = { readonly value: T; readonly revision: number };
 
+/** A value to write, and the revision that it replaces; 0 for "must not exist yet" (S3). */
+export type Write<T> = { readonly value: T; readonly expectedRevision: number };
+
 /** What operators set on a host. */
 export type HostRecord = { readonly name: HostName; readonly admin: "active" | "draining" };
 
@@ -46,7 +49,7 @@ export type ControlState = {
 export type CommitRequest = {
   /** The epoch that the writer holds; the fence. */
   readonly epoch: number;
-  readonly orders: readonly { readonly value: Orders; readonly expectedRevision: number }[];
+  readonly orders: readonly Write<Orders>[];
   readonly forgottenFleets: readonly {
     readonly name: FleetName;
     readonly expectedRevision: number;
