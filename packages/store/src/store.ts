@@ -9,24 +9,28 @@
  */
 import type {
   Digest,
+  EventRecord,
   FleetName,
   FleetRecord,
+  Heartbeat,
   HostName,
+  HostRecord,
   Image,
   ImageName,
-  Instant,
+  LeaseGrant,
   Orders,
+  Ping,
   Report,
+  StoredEvent,
 } from "@evm/fleet";
+
+export type { EventRecord, Heartbeat, HostRecord, LeaseGrant, Ping, StoredEvent };
 
 /** A value with the revision that a later write must name. */
 export type Versioned<T> = { readonly value: T; readonly revision: number };
 
 /** A value to write, and the revision that it replaces; 0 for "must not exist yet" (S3). */
 export type Write<T> = { readonly value: T; readonly expectedRevision: number };
-
-/** What operators set on a host. */
-export type HostRecord = { readonly name: HostName; readonly admin: "active" | "draining" };
 
 export type Epoch = {
   /** The revision of the epoch key: this number is the epoch. 0 before the first leader. */
@@ -65,22 +69,6 @@ export type WriteOutcome =
   | { readonly kind: "written"; readonly revision: number }
   | { readonly kind: "conflict" };
 
-/** A thing that happened, for people; no decision depends on it. */
-export type EventRecord = {
-  readonly at: Instant;
-  /** `coordinator/<id>` or `host/<name>`. */
-  readonly source: string;
-  readonly severity: "info" | "warning" | "error";
-  /** What kind of thing, in CamelCase: `InstanceReady`, `HostLost`, `FleetApplied`. */
-  readonly reason: string;
-  readonly fleet: string | undefined;
-  readonly instance: string | undefined;
-  readonly host: string | undefined;
-  readonly text: string;
-};
-
-export type StoredEvent = { readonly sequence: number; readonly event: EventRecord };
-
 export type EventQuery = {
   readonly fleet: string | undefined;
   readonly instance: string | undefined;
@@ -90,21 +78,6 @@ export type EventQuery = {
   /** At most so many, the newest. */
   readonly limit: number;
 };
-
-/** A host's sign of life, answered by the leader with a lease. */
-export type Heartbeat = {
-  readonly host: HostName;
-  readonly generation: number;
-};
-
-export type LeaseGrant = {
-  readonly epoch: number;
-  /** Counted by the host's monotonic clock from when it sent the heartbeat. */
-  readonly leaseMs: number;
-};
-
-/** The leader's sign of life to the other coordinators. */
-export type Ping = { readonly epoch: number; readonly leader: string };
 
 /** Verbs that are not state, carried out by a host for a coordinator. */
 export type HostVerb = "logs" | "console";
