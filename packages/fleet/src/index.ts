@@ -1,3 +1,4 @@
+export type { Clock } from "./clock.ts";
 export type { Heartbeat, HostRecord, LeaseGrant, Ping } from "./control.ts";
 export type { EventRecord, Severity, StoredEvent } from "./event.ts";
 export type { Digest, FleetName, HostName, ImageName, InstanceName } from "./ids.ts";

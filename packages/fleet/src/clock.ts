@@ -1,0 +1,10 @@
+/** Time as a parameter: the machine's own in production, a simulated one elsewhere. */
+import type { Instant } from "./report.ts";
+
+export interface Clock {
+  now(): Instant;
+  /** Milliseconds since an arbitrary moment; never goes back, whatever is done to the wall clock. */
+  monotonicMs(): number;
+  /** Resolves after `ms`; rejects as soon as the signal fires. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
