@@ -1,1 +1,11 @@
-export {};
+export type { Counter, Gauge, Histogram, Registry } from "prom-client";
+export type { DeadlineOptions } from "./clock.ts";
+export { systemClock, withDeadline } from "./clock.ts";
+export type { Log, LogFields, LogLevel, LogOptions } from "./log.ts";
+export { createLog, errorText, LOG_LEVELS } from "./log.ts";
+export { ManualClock } from "./manual-clock.ts";
+export type { MetricOptions } from "./metrics.ts";
+export { Metrics } from "./metrics.ts";
+export type { Health, TelemetryOptions, TelemetryServer } from "./server.ts";
+export { serveTelemetry } from "./server.ts";
+export { Wake } from "./wake.ts";

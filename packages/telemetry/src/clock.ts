@@ -1,0 +1,43 @@
+import { performance } from "node:perf_hooks";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Clock } from "@evm/fleet";
+
+/** The machine's own clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  sleep: (ms, signal) => delay(ms, undefined, { signal }),
+};
+
+export type DeadlineOptions = {
+  readonly clock: Clock;
+  readonly ms: number;
+  /** Ends the work early. */
+  readonly signal: AbortSignal;
+  /** What the work does, for the error when time runs out. */
+  readonly doing: string;
+};
+
+/**
+ * Runs `work` with a signal that fires when `options.signal` does or when the time is up; then the
+ * work is expected to reject, and is waited for, so that nothing is left running unowned.
+ */
+export async function withDeadline<T>(
+  options: DeadlineOptions,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { clock, ms, signal, doing } = options;
+  const expiry = new AbortController();
+  const end = new AbortController();
+  const timer = clock.sleep(ms, end.signal).then(
+    () => expiry.abort(new DOMException(`${doing}: no answer within ${ms} ms`, "TimeoutError")),
+    // The only way in which a sleep fails: the work ended first.
+    () => undefined,
+  );
+  try {
+    return await work(AbortSignal.any([signal, expiry.signal]));
+  } finally {
+    end.abort();
+    await timer;
+  }
+}
