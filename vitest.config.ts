@@ -1,9 +1,37 @@
 import { defineConfig } from "vitest/config";
 
+const SYSTEM = "**/*.system.test.ts";
+const HOST = "**/*.host.test.ts";
+const E2E = "test/e2e/**/*.test.ts";
+const NOT_OURS = ["**/node_modules/**", "tools/**", "dist/**"];
+
+/** One file at a time, after all files of the projects before: these tests share a machine's daemons. */
+const serial = (name: string, groupOrder: number, include: string, exclude: string[]) => ({
+  test: {
+    name,
+    include: [include],
+    exclude: [...NOT_OURS, ...exclude],
+    maxWorkers: 1,
+    fileParallelism: false,
+    sequence: { groupOrder },
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});
+
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["packages/*/src/**/*.test.ts", "scripts/**/*.test.ts"] } },
+      {
+        test: {
+          name: "unit",
+          include: ["packages/**/*.test.ts", "scripts/**/*.test.ts", "test/**/*.test.ts"],
+          exclude: [...NOT_OURS, SYSTEM, HOST, E2E],
+        },
+      },
+      serial("system", 1, SYSTEM, [E2E]),
+      serial("host", 2, HOST, [E2E]),
+      serial("e2e", 3, E2E, []),
     ],
   },
 });
