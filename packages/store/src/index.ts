@@ -1,3 +1,4 @@
+export { EventOutbox, type EventOutboxOptions, MAX_OUTBOX_EVENTS } from "./event-outbox.ts";
 export type {
   CommitOutcome,
   CommitRequest,
