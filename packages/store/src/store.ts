@@ -82,9 +82,14 @@ export type EventQuery = {
 /** Verbs that are not state, carried out by a host for a coordinator. */
 export type HostVerb = "logs" | "console";
 
-/** A two-way byte stream with a host. `close` ends it from either side. */
+/**
+ * A two-way byte stream with a host. Disposing of it ends it for both sides; a side that ends badly
+ * makes the other's `incoming` throw. Where the other side does not keep up, `send` waits.
+ */
 export interface HostStream extends AsyncDisposable {
+  /** For one reader. Ends once the other side has ended and all it sent was read. */
   readonly incoming: AsyncIterable<Uint8Array>;
+  /** One at a time. Rejects once the stream is over. */
   send(data: Uint8Array): Promise<void>;
 }
 
@@ -120,11 +125,8 @@ export interface CoordinatorStore extends StoreConnection {
   claimEpoch(leader: string, expectedEpoch: number, signal: AbortSignal): Promise<WriteOutcome>;
   commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome>;
 
-  putFleet(
-    value: FleetRecord,
-    expectedRevision: number,
-    signal: AbortSignal,
-  ): Promise<WriteOutcome>;
+  /** Writes all of them or none; the outcome's revision is that of the last one. */
+  putFleets(writes: readonly Write<FleetRecord>[], signal: AbortSignal): Promise<WriteOutcome>;
   putImage(value: Image, expectedRevision: number, signal: AbortSignal): Promise<WriteOutcome>;
   removeImage(
     name: ImageName,
@@ -134,6 +136,7 @@ export interface CoordinatorStore extends StoreConnection {
   putHost(value: HostRecord, expectedRevision: number, signal: AbortSignal): Promise<WriteOutcome>;
 
   listEvents(query: EventQuery, signal: AbortSignal): Promise<readonly StoredEvent[]>;
+  /** What `listEvents` gives, then each new one, until the signal fires. */
   watchEvents(query: EventQuery, signal: AbortSignal): AsyncIterable<StoredEvent>;
 
   /** Hears every host's heartbeat; what `answer` returns is the reply, undefined is silence. */
@@ -177,8 +180,10 @@ const CODES = {
   /** A value above a limit. */
   tooLarge: { isTransient: false },
   notFound: { isTransient: false },
-  /** What is stored cannot be read. */
+  /** What is stored, or was given to be stored, is not what its type or digest says. */
   corrupt: { isTransient: false },
+  /** The other side of a verb failed; the message is its own. */
+  failed: { isTransient: false },
   cancelled: { isTransient: true },
 } as const;
 
