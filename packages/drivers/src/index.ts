@@ -1,3 +1,5 @@
+export type { Clock } from "./clock.ts";
+export { systemClock } from "./clock.ts";
 export type {
   ConsoleSession,
   Driver,
@@ -11,3 +13,8 @@ export type {
   Progress,
 } from "./driver.ts";
 export { DriverError } from "./driver.ts";
+export type { FakeDriverOptions } from "./fake/fake-driver.ts";
+export { createFakeDriver } from "./fake/fake-driver.ts";
+export type { FakeProgram } from "./fake/fake-instance.ts";
+export type { FakeFault, FakeRuntimeOptions, FakeVerb } from "./fake/fake-runtime.ts";
+export { FakeRuntime } from "./fake/fake-runtime.ts";
