@@ -1,0 +1,116 @@
+// A libvirtd of one's own, for tests against the real thing: its state lies in a temporary folder,
+// and it lives in namespaces of its own, so that it meets neither the machine's daemon nor its
+// networks, and goes with everything it started when the test ends. Needs root.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createConnection } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+
+// A cold start probes QEMU's capabilities first.
+const START_TIMEOUT_MS = 60_000;
+const START_POLL_MS = 20;
+
+const LIBVIRTD_CONF = `
+auth_unix_rw = "none"
+unix_sock_rw_perms = "0700"
+log_outputs = "2:stderr"
+`;
+
+// Guests run as root, without a log daemon, control groups or labels: the tests have no use for them.
+const QEMU_CONF = `
+user = "root"
+group = "root"
+dynamic_ownership = 0
+remember_owner = 0
+security_driver = "none"
+stdio_handler = "file"
+cgroup_controllers = []
+namespaces = []
+`;
+
+// Runs as PID 1's child in the new namespaces. /dev gets no kvm: where it is there but does not
+// work, libvirtd probes QEMU anew at each call.
+const START = `
+set -e
+for part in etc lib cache log; do mkdir -p "$STATE/$part"; done
+mount --make-rprivate /
+mkdir -p /var/lib/libvirt /var/cache/libvirt /var/log/libvirt
+mount --bind "$STATE/run" /run
+mount --bind "$STATE/etc" /etc/libvirt
+mount --bind "$STATE/lib" /var/lib/libvirt
+mount --bind "$STATE/cache" /var/cache/libvirt
+mount --bind "$STATE/log" /var/log/libvirt
+mount -t tmpfs -o mode=755 dev "$STATE/dev"
+for device in null zero full random urandom tty; do cp -a "/dev/$device" "$STATE/dev/"; done
+mkdir "$STATE/dev/pts" "$STATE/dev/shm"
+ln -s pts/ptmx "$STATE/dev/ptmx"
+ln -s /proc/self/fd "$STATE/dev/fd"
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$STATE/dev/pts"
+mount -t tmpfs shm "$STATE/dev/shm"
+mount --move "$STATE/dev" /dev
+exec libvirtd --config "$STATE/etc/libvirtd.conf"
+`;
+
+/** A running private daemon. Dispose of it to end it and all its guests. */
+export interface PrivateLibvirtd extends AsyncDisposable {
+  readonly socketPath: string;
+  /** A folder that the daemon sees under the same name. */
+  readonly folder: string;
+  /** Ends the daemon and its guests at once, as a power cut would. */
+  kill(): Promise<void>;
+}
+
+/** Starts a daemon; `conf` is added to its libvirtd.conf. */
+export async function startLibvirtd(conf = ""): Promise<PrivateLibvirtd> {
+  const folder = await mkdtemp(join(tmpdir(), "libvirtd-"));
+  for (const part of ["run", "etc", "dev"]) await mkdir(join(folder, part));
+  await writeFile(join(folder, "etc/libvirtd.conf"), LIBVIRTD_CONF + conf);
+  await writeFile(join(folder, "etc/qemu.conf"), QEMU_CONF);
+  const namespaces = ["--mount", "--pid", "--net", "--ipc", "--fork", "--mount-proc"];
+  const child = spawn("unshare", [...namespaces, "--kill-child", "tini", "--", "sh", "-c", START], {
+    env: { ...process.env, STATE: folder },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let complaints = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    complaints += text;
+  });
+  const ended = once(child, "exit");
+  const kill = async () => {
+    child.kill("SIGKILL");
+    await ended;
+  };
+  const socketPath = join(folder, "run/libvirt/libvirt-sock");
+  const dispose = async () => {
+    await kill();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await untilAccepting(socketPath, child);
+  } catch (error) {
+    await dispose();
+    throw new Error(`starting libvirtd: ${complaints}`, { cause: error });
+  }
+  return { socketPath, folder, kill, [Symbol.asyncDispose]: dispose };
+}
+
+async function untilAccepting(socketPath: string, child: ChildProcess): Promise<void> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`);
+    const socket = createConnection({ path: socketPath });
+    try {
+      await once(socket, "connect");
+      return;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+    } finally {
+      socket.destroy();
+    }
+    await delay(START_POLL_MS);
+  }
+}
