@@ -1,0 +1,106 @@
+/** What goes wrong in a call, the same on both of its sides. */
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { anyPack, anyUnpack } from "@bufbuild/protobuf/wkt";
+import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { BadRequestSchema } from "./gen/google/rpc/error_details_pb.ts";
+import { StatusSchema } from "./gen/google/rpc/status_pb.ts";
+
+/** gRPC's codes. Transient: the same call may succeed later without anyone changing anything. */
+const CODES = {
+  cancelled: { status: status.CANCELLED, isTransient: false },
+  unknown: { status: status.UNKNOWN, isTransient: false },
+  invalidArgument: { status: status.INVALID_ARGUMENT, isTransient: false },
+  deadlineExceeded: { status: status.DEADLINE_EXCEEDED, isTransient: true },
+  notFound: { status: status.NOT_FOUND, isTransient: false },
+  alreadyExists: { status: status.ALREADY_EXISTS, isTransient: false },
+  permissionDenied: { status: status.PERMISSION_DENIED, isTransient: false },
+  resourceExhausted: { status: status.RESOURCE_EXHAUSTED, isTransient: false },
+  failedPrecondition: { status: status.FAILED_PRECONDITION, isTransient: false },
+  aborted: { status: status.ABORTED, isTransient: true },
+  outOfRange: { status: status.OUT_OF_RANGE, isTransient: false },
+  unimplemented: { status: status.UNIMPLEMENTED, isTransient: false },
+  internal: { status: status.INTERNAL, isTransient: false },
+  unavailable: { status: status.UNAVAILABLE, isTransient: true },
+  dataLoss: { status: status.DATA_LOSS, isTransient: false },
+  unauthenticated: { status: status.UNAUTHENTICATED, isTransient: false },
+} as const;
+
+export type RpcCode = keyof typeof CODES;
+
+/** One field of a request that cannot be accepted. */
+export type FieldViolation = {
+  /** Path of the field: `fleets[0].restart.backoffMs`. */
+  readonly field: string;
+  readonly description: string;
+};
+
+/** The trailer in which gRPC carries a google.rpc.Status. */
+const DETAILS_KEY = "grpc-status-details-bin";
+
+/** A failed call: thrown by clients, and by handlers to choose what the client gets. */
+export class RpcError extends Error {
+  readonly code: RpcCode;
+  readonly violations: readonly FieldViolation[];
+
+  /** @param message "what I was doing: what went wrong" */
+  constructor(
+    code: RpcCode,
+    message: string,
+    options: { cause?: unknown; violations?: readonly FieldViolation[] } = {},
+  ) {
+    super(message, "cause" in options ? { cause: options.cause } : {});
+    this.name = "RpcError";
+    this.code = code;
+    this.violations = options.violations ?? [];
+  }
+
+  get isTransient(): boolean {
+    return CODES[this.code].isTransient;
+  }
+}
+
+/** What grpc-js gives to a client, as our error. */
+export function fromServiceError(error: ServiceError): RpcError {
+  return new RpcError(codeOf(error.code), error.details, {
+    cause: error,
+    violations: violationsOf(error.metadata),
+  });
+}
+
+/** Our error as grpc-js's servers want it, field violations in google.rpc.BadRequest. */
+export function toStatus(error: RpcError): {
+  readonly code: status;
+  readonly details: string;
+  readonly metadata: Metadata;
+} {
+  const code = CODES[error.code].status;
+  const metadata = new Metadata();
+  if (error.violations.length > 0) {
+    const badRequest = create(BadRequestSchema, { fieldViolations: [...error.violations] });
+    const details = [anyPack(BadRequestSchema, badRequest)];
+    const message = create(StatusSchema, { code, message: error.message, details });
+    metadata.set(DETAILS_KEY, Buffer.from(toBinary(StatusSchema, message)));
+  }
+  return { code, details: error.message, metadata };
+}
+
+function codeOf(number: status): RpcCode {
+  for (const [code, { status }] of Object.entries(CODES)) {
+    if (status === number && isRpcCode(code)) return code;
+  }
+  return "unknown";
+}
+
+const isRpcCode = (text: string): text is RpcCode => Object.hasOwn(CODES, text);
+
+function violationsOf(metadata: Metadata): readonly FieldViolation[] {
+  const [bytes] = metadata.get(DETAILS_KEY);
+  if (!(bytes instanceof Buffer)) return [];
+  return fromBinary(StatusSchema, bytes).details.flatMap(
+    (detail) =>
+      anyUnpack(detail, BadRequestSchema)?.fieldViolations.map(({ field, description }) => ({
+        field,
+        description,
+      })) ?? [],
+  );
+}
