@@ -17,7 +17,7 @@ export type EnsureOptions = {
 };
 
 export type OverlayRequest = {
-  /** File name of the overlay without its ending, unique on the host: `school-linux-0042.3`. */
+  /** Name of the folder that the overlay gets, unique on the host: `school-linux-0042.3`. */
   readonly name: string;
   readonly image: Image;
   /** At least the base's virtual size is used. */
@@ -27,11 +27,15 @@ export type OverlayRequest = {
 export interface ImageCache {
   /** Path of the verified, read-only file; fetches it where it is missing. */
   ensure(artifact: Artifact, options: EnsureOptions): Promise<string>;
-  /** Makes the linked clone for one instance (idempotent); its base lies on the same pool. */
+  /**
+   * Makes the linked clone for one instance (idempotent); its base lies on the same pool. It is in
+   * a folder of its own, where whoever asked may put what belongs to it: seed, log.
+   */
   createOverlay(request: OverlayRequest, options: EnsureOptions): Promise<string>;
-  /** Removes an overlay and whatever else bears this name (seed, log); "not there" is success. */
+  /** Removes an overlay and everything else in its folder; "not there" is success. */
   removeOverlay(name: string): Promise<void>;
+  /** A pool that cannot be read has no room. */
   status(): Promise<readonly PoolStatus[]>;
-  /** Removes a cached artifact that no overlay needs; false where one does. */
+  /** Removes a cached artifact that no overlay's image is made of; false where one is. */
   evict(digest: Digest): Promise<boolean>;
 }
