@@ -5,7 +5,7 @@ const HOST = "**/*.host.test.ts";
 const E2E = "test/e2e/**/*.test.ts";
 const NOT_OURS = ["**/node_modules/**", "tools/**", "dist/**"];
 
-/** One file at a time, after all files of the projects before: these tests share a machine's daemons. */
+/** One file at a time, after the projects before it: these tests share a machine's daemons. */
 const serial = (name: string, groupOrder: number, include: string, exclude: string[]) => ({
   test: {
     name,

@@ -40,7 +40,7 @@ const OWNERS: readonly { readonly pattern: RegExp; readonly owners: readonly str
 /** What the root offers to the tests of all packages. */
 const TEST_TOOLS = new Set(["vitest", "fast-check"]);
 
-/** The table of imports: each file imports what its package may know and says that it depends on. */
+/** The table of imports: a file imports what its package may know and says that it depends on. */
 export function imports(
   sources: readonly Source[],
   manifests: readonly Manifest[],

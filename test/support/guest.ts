@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 /** The memory, in MiB, that its kernel needs to boot. */
 export const GUEST_MEMORY_MIB = 96;
 
-/** What begins the line that it prints on its console as soon as it is up; the host name follows. */
+/** Begins the line that it prints on its console as soon as it is up; the host name follows. */
 export const GUEST_UP = "EVM-GUEST-UP ";
 
 /** The path of one of its files. */

@@ -200,8 +200,8 @@ class Server implements NatsServer {
 }
 
 /**
- * Ports that nobody listens on, all held at the same time so that they differ. A cluster's servers must
- * know each other's ports before any of them is up.
+ * Ports that nobody listens on, all held at the same time so that they differ. A cluster's servers
+ * must know each other's ports before any of them is up.
  */
 async function freePorts(count: number): Promise<readonly number[]> {
   const holders = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));

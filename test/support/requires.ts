@@ -1,6 +1,6 @@
 /**
- * What tests need from the machine. A suite whose requirement is not met is skipped, and says why in its
- * name. `.ci/run` fails on any other skip: what the machine can run, it shall run.
+ * What tests need from the machine. A suite whose requirement is not met is skipped, and says why in
+ * its name. `.ci/run` fails on any other skip: what the machine can run, it shall run.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -11,7 +11,7 @@ import { natsServerBinary } from "./nats-server.ts";
 /** Undefined if the machine offers it, else the reason and what would help. */
 export type Requirement = () => string | undefined;
 
-/** Begins the reason of a permitted skip; `scripts/tally.ts` looks for it. */
+/** Begins the reason of a permitted skip; `scripts/tally/` looks for it. */
 export const CANNOT_RUN = "cannot run here:";
 
 /** How long a daemon may take to answer whether it is there. */
