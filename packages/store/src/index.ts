@@ -1,4 +1,6 @@
 export { EventOutbox, type EventOutboxOptions, MAX_OUTBOX_EVENTS } from "./event-outbox.ts";
+export type { MemoryStore } from "./memory/memory-store.ts";
+export { createMemoryStore } from "./memory/memory-store.ts";
 export type {
   CommitOutcome,
   CommitRequest,
@@ -22,4 +24,4 @@ export type {
   Write,
   WriteOutcome,
 } from "./store.ts";
-export { MAX_BLOB_BYTES, MAX_ORDERS_BYTES, StoreError } from "./store.ts";
+export { MAX_BLOB_BYTES, MAX_COMMIT_WRITES, MAX_ORDERS_BYTES, StoreError } from "./store.ts";

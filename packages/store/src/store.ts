@@ -172,6 +172,12 @@ export const MAX_BLOB_BYTES = 64 * 1024 * 1024;
 /** The largest orders document; JetStream's messages end at 1 MB, and half of it is a warning sign. */
 export const MAX_ORDERS_BYTES = 500_000;
 
+/**
+ * The most orders and forgotten fleets in one commit, and fleets in one `putFleets`: JetStream's
+ * atomic batch ends at 1,000 messages, of which a commit needs one for its fence.
+ */
+export const MAX_COMMIT_WRITES = 999;
+
 const CODES = {
   /** Cut off, no leader, timed out: try again. */
   unavailable: { isTransient: true },

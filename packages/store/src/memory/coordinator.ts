@@ -1,0 +1,150 @@
+import type {
+  FleetRecord,
+  Heartbeat,
+  HostName,
+  HostRecord,
+  Image,
+  ImageName,
+  LeaseGrant,
+  Ping,
+  Report,
+  StoredEvent,
+} from "@evm/fleet";
+import { checkSize, checkWriteCount } from "../limits.ts";
+import {
+  type CommitOutcome,
+  type CommitRequest,
+  type ControlState,
+  type CoordinatorStore,
+  type EventQuery,
+  type HostStream,
+  type HostVerb,
+  MAX_ORDERS_BYTES,
+  type Write,
+  type WriteOutcome,
+} from "../store.ts";
+import { MemoryClient } from "./client.ts";
+import { coordinatorKey } from "./participant.ts";
+import type { World } from "./world.ts";
+
+/** A coordinator's view of an in-memory store. */
+export class MemoryCoordinator extends MemoryClient implements CoordinatorStore {
+  constructor(world: World, id: string) {
+    super(world, coordinatorKey(id));
+  }
+
+  control(): ControlState {
+    return this.world.known(this.participant).control;
+  }
+
+  reports(): ReadonlyMap<HostName, Report> {
+    return this.world.known(this.participant).reports;
+  }
+
+  async caughtUp(revision: number, signal: AbortSignal): Promise<void> {
+    const isThere = () => this.control().revision >= revision;
+    const doing = `waiting for revision ${revision}`;
+    await this.world.wakeups.until(isThere, doing, this.whileOpen(signal));
+  }
+
+  watch(wake: () => void, signal: AbortSignal): void {
+    const wakeIfConnected = () => {
+      if (this.isConnected) wake();
+    };
+    this.world.wakeups.add(wakeIfConnected, this.whileOpen(signal));
+  }
+
+  async claimEpoch(
+    leader: string,
+    expectedEpoch: number,
+    signal: AbortSignal,
+  ): Promise<WriteOutcome> {
+    this.reach("claiming the epoch", signal);
+    return this.world.claimEpoch(leader, expectedEpoch);
+  }
+
+  async commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome> {
+    this.reach("committing orders", signal);
+    checkWriteCount("committing orders", request.orders.length + request.forgottenFleets.length);
+    for (const { value } of request.orders) {
+      checkSize(`orders of host ${value.host}`, JSON.stringify(value).length, MAX_ORDERS_BYTES);
+    }
+    return this.world.commit(request);
+  }
+
+  async putFleets(
+    writes: readonly Write<FleetRecord>[],
+    signal: AbortSignal,
+  ): Promise<WriteOutcome> {
+    this.reach("writing fleets", signal);
+    return this.world.put(this.world.control.fleets, (fleet) => fleet.spec.name, writes);
+  }
+
+  async putImage(
+    value: Image,
+    expectedRevision: number,
+    signal: AbortSignal,
+  ): Promise<WriteOutcome> {
+    this.reach(`writing image ${value.name}`, signal);
+    const write = { value, expectedRevision };
+    return this.world.put(this.world.control.images, (image) => image.name, [write]);
+  }
+
+  async removeImage(
+    name: ImageName,
+    expectedRevision: number,
+    signal: AbortSignal,
+  ): Promise<WriteOutcome> {
+    this.reach(`removing image ${name}`, signal);
+    return this.world.remove(this.world.control.images, name, expectedRevision);
+  }
+
+  async putHost(
+    value: HostRecord,
+    expectedRevision: number,
+    signal: AbortSignal,
+  ): Promise<WriteOutcome> {
+    this.reach(`writing host ${value.name}`, signal);
+    const write = { value, expectedRevision };
+    return this.world.put(this.world.control.hosts, (host) => host.name, [write]);
+  }
+
+  async listEvents(query: EventQuery, signal: AbortSignal): Promise<readonly StoredEvent[]> {
+    this.reach("listing events", signal);
+    return this.world.events.list(query);
+  }
+
+  watchEvents(query: EventQuery, signal: AbortSignal): AsyncIterable<StoredEvent> {
+    return this.world.events.watch(query, this.whileOpen(signal));
+  }
+
+  onHeartbeat(answer: (heartbeat: Heartbeat) => LeaseGrant | undefined, signal: AbortSignal): void {
+    const listener = { participant: this.participant, call: answer };
+    listen(this.world.heartbeats, listener, this.whileOpen(signal));
+  }
+
+  ping(ping: Ping): void {
+    if (this.isConnected) this.world.ping(ping, this.participant);
+  }
+
+  onPing(listener: (ping: Ping) => void, signal: AbortSignal): void {
+    const { participant } = this;
+    listen(this.world.pings, { participant, call: listener }, this.whileOpen(signal));
+  }
+
+  async openVerb(
+    host: HostName,
+    verb: HostVerb,
+    request: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<HostStream> {
+    this.reach(`${verb} of host ${host}`, signal);
+    return this.world.verbs.open(this.participant, host, verb, request, this.whileOpen(signal));
+  }
+}
+
+function listen<Listener>(listeners: Set<Listener>, listener: Listener, signal: AbortSignal): void {
+  if (signal.aborted) return;
+  listeners.add(listener);
+  signal.addEventListener("abort", () => listeners.delete(listener), { once: true });
+}

@@ -1,0 +1,149 @@
+/** What the participants of an in-memory store share. Synchronous: nothing happens in between. */
+import type {
+  Digest,
+  EventRecord,
+  Heartbeat,
+  HostName,
+  LeaseGrant,
+  Orders,
+  Ping,
+  Report,
+} from "@evm/fleet";
+import { ControlCache, type Table } from "../control-cache.ts";
+import { EventLog } from "../event-log.ts";
+import { SnapshotMap } from "../snapshot-map.ts";
+import type { CommitOutcome, CommitRequest, ControlState, Write, WriteOutcome } from "../store.ts";
+import { Wakeups } from "../wakeups.ts";
+import type { Participant } from "./participant.ts";
+import { Verbs } from "./verbs.ts";
+
+type Listener<Input, Output> = {
+  readonly participant: Participant;
+  readonly call: (input: Input) => Output;
+};
+
+const rejected = (reason: string): CommitOutcome => ({ kind: "rejected", reason });
+
+export type Known = {
+  readonly control: ControlState;
+  readonly reports: ReadonlyMap<HostName, Report>;
+};
+
+export class World {
+  readonly control = new ControlCache();
+  readonly reports = new SnapshotMap<HostName, Report>();
+  readonly blobs = new Map<Digest, readonly Uint8Array[]>();
+  readonly events = new EventLog();
+  readonly wakeups = new Wakeups();
+  readonly heartbeats = new Set<Listener<Heartbeat, LeaseGrant | undefined>>();
+  readonly verbs = new Verbs((participant) => this.isConnected(participant));
+  readonly pings = new Set<Listener<Ping, void>>();
+  /** Those who are cut off, with what they knew then. */
+  readonly #cut = new Map<Participant, Known>();
+
+  isConnected(participant: Participant): boolean {
+    return !this.#cut.has(participant);
+  }
+
+  /** What a participant sees: the present, or while cut off what it saw last. */
+  known(participant: Participant): Known {
+    return this.#cut.get(participant) ?? this.#present();
+  }
+
+  disconnect(participant: Participant): void {
+    if (!this.#cut.has(participant)) this.#cut.set(participant, this.#present());
+    this.verbs.cut(participant);
+    this.wakeups.wakeAll();
+  }
+
+  reconnect(participant: Participant): void {
+    this.#cut.delete(participant);
+    this.wakeups.wakeAll();
+  }
+
+  claimEpoch(leader: string, expectedEpoch: number): WriteOutcome {
+    if (this.control.epoch.epoch !== expectedEpoch) return { kind: "conflict" };
+    const epoch = this.#nextRevision();
+    this.control.epoch = { epoch, leader };
+    return { kind: "written", revision: epoch };
+  }
+
+  commit(request: CommitRequest): CommitOutcome {
+    const { epoch } = this.control.epoch;
+    if (request.epoch !== epoch) return rejected(`epoch ${request.epoch} is over, now is ${epoch}`);
+    const { fleets, orders } = this.control;
+    for (const { value, expectedRevision } of request.orders) {
+      const actual = orders.revision(value.host);
+      if (actual !== expectedRevision) {
+        return rejected(`orders of ${value.host}: revision ${actual}, not ${expectedRevision}`);
+      }
+    }
+    for (const { name, expectedRevision } of request.forgottenFleets) {
+      const actual = fleets.revision(name);
+      if (actual !== expectedRevision) {
+        return rejected(`fleet ${name}: revision ${actual}, not ${expectedRevision}`);
+      }
+    }
+    for (const { value } of request.orders) orders.put(value.host, value, this.#nextRevision());
+    for (const { name } of request.forgottenFleets) fleets.remove(name, this.#nextRevision());
+    return { kind: "committed", revision: this.control.revision };
+  }
+
+  put<Key, Value>(
+    table: Table<Key, Value>,
+    keyOf: (value: Value) => Key,
+    writes: readonly Write<Value>[],
+  ): WriteOutcome {
+    const isCurrent = ({ value, expectedRevision }: Write<Value>) =>
+      table.revision(keyOf(value)) === expectedRevision;
+    if (!writes.every(isCurrent)) return { kind: "conflict" };
+    for (const { value } of writes) table.put(keyOf(value), value, this.#nextRevision());
+    return { kind: "written", revision: this.control.revision };
+  }
+
+  remove<Key, Value>(table: Table<Key, Value>, key: Key, expectedRevision: number): WriteOutcome {
+    const actual = table.revision(key);
+    if (actual === 0 || actual !== expectedRevision) return { kind: "conflict" };
+    const revision = this.#nextRevision();
+    table.remove(key, revision);
+    return { kind: "written", revision };
+  }
+
+  ordersOf(host: HostName): Orders | undefined {
+    return this.control.orders.get(host);
+  }
+
+  putReport(report: Report): void {
+    this.reports.set(report.host, report);
+    this.wakeups.wakeAll();
+  }
+
+  appendEvent(event: EventRecord): void {
+    this.events.add({ sequence: this.events.lastSequence + 1, event });
+  }
+
+  /** The first answer among the coordinators that can be reached. */
+  heartbeat(heartbeat: Heartbeat): LeaseGrant | undefined {
+    for (const { participant, call } of this.heartbeats) {
+      const grant = this.isConnected(participant) ? call(heartbeat) : undefined;
+      if (grant !== undefined) return grant;
+    }
+    return undefined;
+  }
+
+  ping(ping: Ping, from: Participant): void {
+    for (const { participant, call } of this.pings) {
+      if (participant !== from && this.isConnected(participant)) queueMicrotask(() => call(ping));
+    }
+  }
+
+  #present(): Known {
+    return { control: this.control.state(), reports: this.reports.snapshot() };
+  }
+
+  #nextRevision(): number {
+    this.control.revision += 1;
+    this.wakeups.wakeAll();
+    return this.control.revision;
+  }
+}
