@@ -77,7 +77,7 @@ export class LibvirtError extends Error {
       readonly origin?: DaemonErrorOrigin;
     } = {},
   ) {
-    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.level = options.level ?? "error";
     this.origin = options.origin;

@@ -39,6 +39,7 @@ set -e
 for part in etc lib cache log; do mkdir -p "$STATE/$part"; done
 mount --make-rprivate /
 mkdir -p /var/lib/libvirt /var/cache/libvirt /var/log/libvirt
+mkdir -p "$STATE/run/lock"
 mount --bind "$STATE/run" /run
 mount --bind "$STATE/etc" /etc/libvirt
 mount --bind "$STATE/lib" /var/lib/libvirt
