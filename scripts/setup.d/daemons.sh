@@ -1,14 +1,16 @@
 # Starts libvirtd, virtlogd and dockerd: by the init system where systemd is one, else by hand.
 #
 # A daemon that already answers is used as it is. What is started by hand keeps its process id, its
-# settings and its log in /run/evm, outlives this script, and is stopped by `scripts/setup --stop`. The
-# operator's own files below /etc are read, never written.
+# settings and its log in /run/evm, outlives this script, and is stopped by `scripts/setup --stop`.
+# The operator's own files below /etc are read, never written.
 
 state=/run/evm
 
 has_systemd() { [ "$(ps -p 1 -o comm=)" = systemd ]; }
 
-libvirt_runs() { timeout 10 virsh --quiet --connect qemu:///system version && [ -S /run/libvirt/virtlogd-sock ]; }
+libvirt_runs() {
+  timeout 10 virsh --connect qemu:///system version && [ -S /run/libvirt/virtlogd-sock ]
+}
 
 libvirt_by_hand() { echo "systemctl start virtlogd.socket libvirtd, or run scripts/setup as root"; }
 
@@ -18,19 +20,19 @@ start_libvirt() {
     return
   fi
   mkdir -p "$state"
-  if ! [ -S /run/libvirt/virtlogd-sock ] || ! pgrep -x virtlogd; then start virtlogd virtlogd; fi
+  pgrep -x virtlogd || start virtlogd virtlogd
   # 5 requests at a time, the default, would make a client with many calls in flight wait in line.
   with_settings /etc/libvirt/libvirtd.conf 'max_client_requests = 20' >"$state/libvirtd.conf"
-  # QEMU runs as root, and nobody's files change hands: images below a checkout or a temporary folder
-  # are readable only by who made them. Ownership is not remembered either, or a host that was killed
-  # could not start its VMs again. QEMU gets no /dev of its own: libvirt would carry the hidden /dev/kvm
-  # (below) over into it, and cannot. This suits a machine for building and testing; a real host has an
-  # init system, and keeps its own qemu.conf.
+  # QEMU runs as root, and nobody's files change hands: images below a checkout or a temporary
+  # folder are readable only by who made them. Ownership is not remembered, or a host that was
+  # killed could not start its VMs again. QEMU gets no /dev of its own: libvirt would carry the
+  # hidden /dev/kvm (below) over into it, and cannot. This suits a machine for building and testing;
+  # a real host has an init system, and keeps its own qemu.conf.
   with_settings /etc/libvirt/qemu.conf 'user = "root"' 'group = "root"' 'dynamic_ownership = 0' \
     'remember_owner = 0' 'namespaces = []' >"$state/qemu.conf"
   # Where the CPU offers no virtualisation a /dev/kvm may open all the same, guests hang on it, and
-  # libvirtd probes QEMU anew at every call (measured: 56 s for the first define). A read-only file in
-  # its place, seen by libvirtd alone, is refused to whoever asks for writing, even to root.
+  # libvirtd probes QEMU anew at every call (measured: 56 s for the first define). A read-only file
+  # in its place, seen by libvirtd alone, is refused to whoever asks for writing, even to root.
   # tini adopts and reaps every QEMU: a PID 1 that reaps late makes each stop wait for seconds.
   # shellcheck disable=SC2016
   start libvirtd unshare --mount --propagation slave sh -euc '

@@ -1,6 +1,6 @@
 # A nats-server that is new enough: atomic batches came with 2.12, and older servers ignore the
-# request for one without a word (2.10 stores the messages one by one). Debian's stable releases ship
-# older ones, so that the newest is taken from the development archive, unpacked below tools/nats.
+# request for one without a word (2.10 stores the messages one by one). Debian's stable releases
+# ship older ones, so that the newest comes from the development archive, unpacked to tools/nats.
 # apt checks its signature; the machine's own package lists and packages are not touched.
 
 nats_oldest=2.12.0
@@ -9,7 +9,7 @@ nats=$tools/nats/nats-server
 nats_present() {
   local version
   version=$("$nats" --version) || return 1
-  [ "$(printf '%s\n' "$nats_oldest" "${version##*v}" | sort --version-sort | head -n 1)" = "$nats_oldest" ]
+  dpkg --compare-versions "${version##*v}" ge "$nats_oldest"
 }
 
 install_nats() {
@@ -29,11 +29,12 @@ unpack_nats() (
   trap 'rm -rf "$scratch"' EXIT
   cd "$scratch"
   mkdir -p lists/partial cache/archives/partial root "$(dirname "$nats")"
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >sources.list
+  keys=/usr/share/keyrings/debian-archive-keyring.gpg
+  echo "deb [signed-by=$keys] $mirror $suite main" >sources.list
   apt=(apt-get --quiet
     -o "Dir::Etc::sourcelist=$scratch/sources.list" -o Dir::Etc::sourceparts=/dev/null
-    -o "Dir::State::lists=$scratch/lists" -o "Dir::Cache=$scratch/cache" -o Dir::State::status=/dev/null
-    -o "APT::Sandbox::User=$(id -un)" -o Acquire::Languages=none)
+    -o "Dir::State::lists=$scratch/lists" -o "Dir::Cache=$scratch/cache"
+    -o Dir::State::status=/dev/null -o "APT::Sandbox::User=$(id -un)" -o Acquire::Languages=none)
   "${apt[@]}" update && "${apt[@]}" download nats-server &&
     dpkg-deb --extract nats-server_*.deb root && mv root/usr/sbin/nats-server "$nats"
 )

