@@ -1,6 +1,10 @@
+export { type Acceptance, acceptOrders } from "./accept-orders.ts";
+export { check } from "./check.ts";
 export type { Clock } from "./clock.ts";
 export type { Heartbeat, HostRecord, LeaseGrant, Ping } from "./control.ts";
+export { type ConvergeInput, converge, isolated } from "./converge.ts";
 export type { EventRecord, Severity, StoredEvent } from "./event.ts";
+export { type Claim, HostLoad } from "./host-load.ts";
 export type { Digest, FleetName, HostName, ImageName, InstanceName } from "./ids.ts";
 export {
   instanceName,
@@ -14,11 +18,15 @@ export {
 } from "./ids.ts";
 export type { Artifact, Boot, Image } from "./image.ts";
 export { artifactsOf } from "./image.ts";
+export { isNewer } from "./is-newer.ts";
 export type { OrderedFleet, OrderedInstance, OrderedTemplate, Orders } from "./orders.ts";
 export type { ObservedPhase, Phase } from "./phase.ts";
 export { isAlive, PHASES } from "./phase.ts";
+export { Cluster, type PlaceResult, place } from "./place.ts";
 export type { Action, Note, Plan, Refusal, Violation, Waiting } from "./plan.ts";
+export { reconcile } from "./reconcile.ts";
 export type { DriverStatus, Instant, Observed, PoolStatus, Report } from "./report.ts";
+export type { PlaceRequest, Ranking, Rule } from "./rule.ts";
 export type {
   FleetRecord,
   HostView,
@@ -44,3 +52,4 @@ export type {
   UpdatePolicy,
   VmTemplate,
 } from "./spec.ts";
+export { type History, type RestartRecord, remember, type Step } from "./step.ts";

@@ -1,0 +1,27 @@
+/**
+ * A second opinion on a plan, before it is committed: it compares what was ordered with what would
+ * be, knowing the invariants and nothing of how the planner works. It shares no code with it, so
+ * that one mistake cannot hide in both.
+ */
+import { changesOf } from "./check/after.ts";
+import { checkCapacity } from "./check/capacity.ts";
+import { checkDiscards } from "./check/discards.ts";
+import { checkReasons } from "./check/reasons.ts";
+import { checkSingleRun } from "./check/single-run.ts";
+import { checkSuccession } from "./check/succession.ts";
+import type { Plan, Violation } from "./plan.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** What `plan` would break of I1, I3, I4, I5 and I8. A plan with violations is not committed. */
+export function check(snapshot: Snapshot, plan: Plan): readonly Violation[] {
+  const changes = changesOf(snapshot, plan);
+  const isDeposed = changes.some(({ before }) => (before?.epoch ?? 0) > snapshot.epoch);
+  return [
+    ...checkSingleRun(changes),
+    ...checkCapacity(changes, snapshot.overcommit),
+    ...checkDiscards(snapshot, changes),
+    ...checkSuccession(snapshot, plan),
+    // A leader that is none any more plans nothing, and explains nothing.
+    ...(isDeposed ? [] : checkReasons(snapshot, plan, changes)),
+  ];
+}

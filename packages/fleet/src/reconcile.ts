@@ -1,0 +1,87 @@
+/**
+ * The coordinator's decision: the whole of what should be against the whole of what is.
+ *
+ * Pure, deterministic, near linear. Asked again after every change, it takes the next step; it
+ * remembers nothing, so everything follows from the fleets, the orders and the reports:
+ *
+ *  1. survey        index the snapshot
+ *  2. forget        leave out discards that are done
+ *  3. retire        deleted fleets and surplus instances → discard; undeclared fleets → stop (I4)
+ *  4. adopt         what runs and is newer than every order is ordered where it is (I1)
+ *  5. supersede     stop all but the newest incarnation of an instance; keep their disks (I4)
+ *  6. countPromises what is promised on every host (I3)
+ *  7. settleFleet   what each wanted instance needs: nothing, stop, resume, an end, a host; what
+ *                   is to be made afresh is stopped in turn, and only once its host reports it
+ *                   stopped does the next incarnation get a host (I1)
+ *  8. assign        hosts for those that need one (I3), or the reasons why there is none (I8)
+ *  9. writeOrders   the documents that change, under this epoch and the next generation (I5)
+ *
+ * The newest entry of an instance says all: `run` is where it is; `stop` is resting, on its way to
+ * be made afresh, or abandoned on a lost host, and which of these follows from wish, template and
+ * host, so changing one's mind (undrain, start again) resumes it; `discard` is on its way out.
+ * Older entries marked `stop` are in quarantine. A planned end (replace, restart, drain) is an
+ * explicit discard: the new incarnation is made from its image. A host's loss is not: the old disk
+ * is kept until the fleet is deleted or scaled down.
+ */
+import type { FleetName } from "./ids.ts";
+import type { Plan } from "./plan.ts";
+import { adopt } from "./reconcile/adopt.ts";
+import { assign, type Batch } from "./reconcile/assign.ts";
+import { countPromises } from "./reconcile/count-promises.ts";
+import { Demands } from "./reconcile/demands.ts";
+import { forget } from "./reconcile/forget.ts";
+import { retire } from "./reconcile/retire.ts";
+import { settleFleet } from "./reconcile/settle-fleet.ts";
+import { supersede } from "./reconcile/supersede.ts";
+import { survey } from "./reconcile/survey.ts";
+import type { Work } from "./reconcile/work.ts";
+import { writeOrders } from "./reconcile/write-orders.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** Makes the plan that brings the cluster one step closer to what is declared. Changes nothing. */
+export function reconcile(snapshot: Snapshot): Plan {
+  const newer = snapshot.hosts.find((host) => (host.orders?.epoch ?? 0) > snapshot.epoch);
+  if (newer !== undefined) return deposed(snapshot.epoch, newer.orders?.epoch ?? 0);
+
+  const work = survey(snapshot);
+  forget(work);
+  retire(work);
+  adopt(work);
+  supersede(work);
+  const demands = new Demands(work);
+  countPromises(work, demands);
+  const batches: Batch[] = [];
+  for (const fleet of work.fleets.values()) {
+    const { record } = fleet;
+    if (record?.state !== "active") continue;
+    batches.push({ record, vacancies: settleFleet(work, demands, fleet, record) });
+  }
+  assign(work, demands, batches);
+  return {
+    orders: writeOrders(work),
+    actions: work.actions,
+    waiting: work.waiting,
+    notes: work.notes,
+    forgottenFleets: forgottenFleets(work),
+  };
+}
+
+/** Deleting fleets of which no order and no report names anything any more. */
+function forgottenFleets(work: Work): readonly FleetName[] {
+  const forgotten: FleetName[] = [];
+  for (const { name, record, members } of work.fleets.values()) {
+    if (record?.state !== "deleting") continue;
+    const isLeft = [...members.values()].some(({ entries }) =>
+      entries.some((entry) => entry.desired !== "forgotten"),
+    );
+    if (!isLeft) forgotten.push(name);
+  }
+  return forgotten;
+}
+
+/** A leader that finds orders of a later epoch leads no more: it plans nothing (I5). */
+function deposed(own: number, later: number): Plan {
+  const text = `orders of epoch ${later} exist; epoch ${own} plans nothing any more`;
+  const notes = [{ severity: "warning", text }] as const;
+  return { orders: [], actions: [], waiting: [], notes, forgottenFleets: [] };
+}

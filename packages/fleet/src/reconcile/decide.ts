@@ -1,0 +1,75 @@
+/** What one wanted instance needs, from its newest entry and the state of that entry's host. */
+import type { InstanceWish } from "../snapshot.ts";
+import { type Entry, isSettled, latestOf, type Member } from "./work.ts";
+
+/** Why an instance is ended where it is, to be made afresh. */
+export type Cause = "replace" | "restart" | "move";
+
+export type Decision =
+  /** It runs, or is about to, where it shall. */
+  | { readonly kind: "keep"; readonly entry: Entry }
+  /** It is wished to be stopped; there may be nothing to stop. */
+  | { readonly kind: "rest"; readonly entry: Entry | undefined }
+  | { readonly kind: "resume"; readonly entry: Entry }
+  /** It runs, and is to be ended for a new incarnation when it is its turn. */
+  | { readonly kind: "end"; readonly entry: Entry; readonly cause: Cause }
+  /** A new incarnation is needed; `prior` is what it follows, `discard` whether that can go. */
+  | { readonly kind: "place"; readonly prior: Entry | undefined; readonly discard: boolean }
+  | { readonly kind: "wait"; readonly reason: string };
+
+/** Decides for an instance that its fleet wants. Only the newest entry matters; see `supersede`. */
+export function decide(member: Member, wish: InstanceWish | undefined): Decision {
+  const latest = latestOf(member);
+  if (wish?.isStopped === true) {
+    return { kind: "rest", entry: latest?.desired === "discard" ? undefined : latest };
+  }
+  if (latest === undefined || latest.desired === "discard") return place(member, latest, false);
+  const { view } = latest.host;
+  switch (view.liveness) {
+    case "lost":
+      return member.fleet.record?.spec.onHostLoss === "wait"
+        ? { kind: "wait", reason: `${view.name} is lost, and its fleet is to wait for it` }
+        : place(member, latest, false);
+    case "unknown":
+      return latest.desired === "run"
+        ? { kind: "keep", entry: latest }
+        : { kind: "wait", reason: `${view.name} has not been heard of yet` };
+    case "up":
+      return decideOnLiveHost(member, latest, wish);
+  }
+}
+
+function decideOnLiveHost(member: Member, entry: Entry, wish: InstanceWish | undefined): Decision {
+  const cause = causeToEnd(entry, wish);
+  if (cause === undefined) {
+    return { kind: entry.desired === "run" ? "keep" : "resume", entry };
+  }
+  if (entry.desired === "run") {
+    // What has failed stays to be looked at; only a change or a restart that is asked for moves it.
+    if (cause === "move" && entry.observed?.phase === "failed") return { kind: "keep", entry };
+    return { kind: "end", entry, cause };
+  }
+  if (isSettled(entry)) return place(member, entry, true);
+  return { kind: "wait", reason: stillStopping(entry) };
+}
+
+/** Why this incarnation shall not stay as it is, where it is; absent where it may. */
+export function causeToEnd(entry: Entry, wish: InstanceWish | undefined): Cause | undefined {
+  if (entry.ordered.template !== entry.member.fleet.record?.template) return "replace";
+  if (entry.ordered.incarnation < (wish?.minIncarnation ?? 0)) return "restart";
+  const { liveness, admin } = entry.host.view;
+  return liveness === "lost" || admin === "draining" ? "move" : undefined;
+}
+
+/** A new incarnation waits until every earlier one has ended, or its host is lost. */
+function place(member: Member, prior: Entry | undefined, discard: boolean): Decision {
+  const blocking = member.entries.find(
+    (entry) =>
+      entry.desired !== "forgotten" && entry.host.view.liveness !== "lost" && !isSettled(entry),
+  );
+  if (blocking !== undefined) return { kind: "wait", reason: stillStopping(blocking) };
+  return { kind: "place", prior, discard };
+}
+
+const stillStopping = ({ ordered, host }: Entry): string =>
+  `its incarnation ${ordered.incarnation} is still to be stopped on ${host.view.name}`;

@@ -1,0 +1,114 @@
+import { admits, explainRefusals } from "../place.ts";
+import { nameSome } from "../rule.ts";
+import type { FleetRecord } from "../snapshot.ts";
+import type { Vacancy } from "./assign.ts";
+import { causeToEnd, type Decision, decide } from "./decide.ts";
+import type { Demands } from "./demands.ts";
+import { type Ending, endInTurn } from "./end-in-turn.ts";
+import { memberAt } from "./survey.ts";
+import {
+  actionOn,
+  type Entry,
+  type FleetWork,
+  highestIncarnation,
+  isSettled,
+  type Member,
+  nameOf,
+  order,
+  type Work,
+  wait,
+} from "./work.ts";
+
+/** Decides for every instance that a fleet wants; gives those that need a host. */
+export function settleFleet(
+  work: Work,
+  demands: Demands,
+  fleet: FleetWork,
+  record: FleetRecord,
+): readonly Vacancy[] {
+  const vacancies: Vacancy[] = [];
+  const endings: Ending[] = [];
+  const failed: string[] = [];
+  let unavailable = 0;
+  for (let index = 0; index < record.spec.replicas; index += 1) {
+    const member = memberAt(fleet, index);
+    const decision = decide(member, fleet.wishes.get(index));
+    const entry = "entry" in decision ? decision.entry : undefined;
+    const isAvailable = entry !== undefined && isReady(entry);
+    if (decision.kind !== "rest" && !isAvailable) unavailable += 1;
+    if (entry?.observed?.phase === "failed") failed.push(nameOf(member));
+    switch (decision.kind) {
+      case "keep":
+        break;
+      case "rest":
+        if (entry !== undefined) order(work, entry, "stop", "it was asked to stop");
+        break;
+      case "resume":
+        resume(work, demands, record, decision.entry);
+        break;
+      case "end":
+        endings.push({ member, entry: decision.entry, cause: decision.cause, isAvailable });
+        break;
+      case "place":
+        vacancies.push(vacate(work, member, decision));
+        break;
+      case "wait":
+        wait(work, member, decision.reason);
+        break;
+    }
+  }
+  endInTurn(work, { request: demands.toPlace(record), demands, record, endings, unavailable });
+  noteFailed(work, record, failed);
+  return vacancies;
+}
+
+const isReady = (entry: Entry): boolean =>
+  entry.desired === "run" && entry.observed?.phase === "ready" && entry.host.view.liveness === "up";
+
+/** Runs a stopped incarnation again, on the disk that it has, where its host has room for it. */
+function resume(work: Work, demands: Demands, record: FleetRecord, entry: Entry): void {
+  const { load } = entry.host;
+  const request = demands.toResume(record);
+  // What has not stopped yet still counts on its host: nothing more is promised.
+  if (isSettled(entry)) {
+    if (!admits(load, request)) {
+      const reason = `its disk is on ${load.name}, which does not admit it`;
+      wait(work, entry.member, reason, explainRefusals([load], request));
+      return;
+    }
+    work.cluster.claim(load, request, "run");
+  }
+  entry.desired = "run";
+  work.actions.push(actionOn(entry, "resume", "it is wanted again"));
+}
+
+/** What the newest incarnation leaves behind, and where the next one had better go. */
+function vacate(
+  work: Work,
+  member: Member,
+  { prior, discard }: Extract<Decision, { kind: "place" }>,
+): Vacancy {
+  const wish = member.fleet.wishes.get(member.index);
+  const cause = prior === undefined ? undefined : causeToEnd(prior, wish);
+  if (prior !== undefined) {
+    const { name, liveness } = prior.host.view;
+    if (discard) order(work, prior, "discard", `it has stopped, to be made afresh: ${cause}`);
+    else if (prior.desired === "run" && liveness === "lost") {
+      order(work, prior, "stop", `${name} is lost`);
+    }
+  }
+  return {
+    member,
+    prior: prior?.host,
+    cause,
+    incarnation: Math.max(highestIncarnation(member) + 1, wish?.minIncarnation ?? 1),
+  };
+}
+
+function noteFailed(work: Work, { spec }: FleetRecord, failed: readonly string[]): void {
+  if (failed.length === 0) return;
+  const verb = failed.length === 1 ? "has" : "have";
+  const remedy = "restart them, or change the fleet";
+  const text = `fleet ${spec.name}: ${nameSome(failed)} ${verb} failed; ${remedy}`;
+  work.notes.push({ severity: "warning", text });
+}

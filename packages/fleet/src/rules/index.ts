@@ -1,0 +1,25 @@
+import type { Rule } from "../rule.ts";
+import { apartFrom } from "./apart-from.ts";
+import { diskFits } from "./disk-fits.ts";
+import { driverUsable } from "./driver-usable.ts";
+import { hostOpen } from "./host-open.ts";
+import { hostPortFree } from "./host-port-free.ts";
+import { imageAvailable } from "./image-available.ts";
+import { labelsMatch } from "./labels-match.ts";
+import { memoryFits } from "./memory-fits.ts";
+import { ordersLimit } from "./orders-limit.ts";
+import { vcpuFits } from "./vcpu-fits.ts";
+
+/** Every rule, in the order in which they are asked: a host counts for the first that refuses. */
+export const RULES: readonly Rule[] = [
+  hostOpen,
+  driverUsable,
+  labelsMatch,
+  vcpuFits,
+  memoryFits,
+  diskFits,
+  apartFrom,
+  hostPortFree,
+  imageAvailable,
+  ordersLimit,
+];
