@@ -1,5 +1,8 @@
 export type { Clock } from "./clock.ts";
 export { systemClock } from "./clock.ts";
+export type { DockerDriverOptions } from "./docker/docker-driver.ts";
+export { createDockerDriver } from "./docker/docker-driver.ts";
+export type { GetContext } from "./docker/docker-images.ts";
 export type {
   ConsoleSession,
   Driver,

@@ -6,4 +6,5 @@ export type { ImageErrorCode } from "./image-error.ts";
 export { ImageError } from "./image-error.ts";
 export type { SeedFile, SeedRequest } from "./seed.ts";
 export { seedFiles, writeSeed } from "./seed.ts";
+export { SingleFlight } from "./single-flight.ts";
 export type { Fetch } from "./source.ts";

@@ -1,0 +1,78 @@
+/**
+ * Lists EVM's containers in one call, and looks closer only at those that changed.
+ *
+ * Docker's list tells neither start time nor exit reason, and an inspection of each of 1,000 containers
+ * at every list would keep the daemon busy. So the answers are kept, each under what the list shows of
+ * its container at that time:
+ *  L1 An answer is used only while the list shows the same.
+ *  L2 What the list shows differs after every start: a network endpoint's id is new each time, and the
+ *     status text of one that ended tells for how long.
+ */
+import type { ContainerInfo, ContainerInspectInfo } from "dockerode";
+import type { DriverInstance } from "../driver.ts";
+import { INSTANCE_LABEL } from "./container-labels.ts";
+import { instanceOf } from "./container-view.ts";
+import type { DockerEngine } from "./docker-engine.ts";
+import { alreadySo } from "./docker-error.ts";
+
+type Answer = { readonly shown: string; readonly instance: DriverInstance | undefined };
+
+/** Inspections in flight: they cost the daemon about a millisecond each, and it has other callers. */
+const MAX_INSPECTIONS = 8;
+
+export class ContainerList {
+  readonly #engine: DockerEngine;
+  /** By container id; holds no more than the last list did. */
+  #answers: ReadonlyMap<string, Answer> = new Map();
+
+  constructor(engine: DockerEngine) {
+    this.#engine = engine;
+  }
+
+  async read(signal: AbortSignal): Promise<readonly DriverInstance[]> {
+    const filters = { label: [INSTANCE_LABEL] };
+    const containers = await this.#engine.call(
+      "listing containers",
+      signal,
+      (docker, abortSignal) => docker.listContainers({ all: true, filters, abortSignal }),
+    );
+    const known = this.#answers;
+    const answers = new Map<string, Answer>();
+    const pending = containers.values();
+    const inspectAll = async () => {
+      for (const container of pending) {
+        const shown = shownOf(container);
+        const answer = known.get(container.Id);
+        const isCurrent = answer?.shown === shown;
+        const instance = isCurrent ? answer.instance : await this.#inspect(container.Id, signal);
+        answers.set(container.Id, { shown, instance });
+      }
+    };
+    await Promise.all(Array.from({ length: MAX_INSPECTIONS }, inspectAll));
+    this.#answers = answers;
+    return [...answers.values()].flatMap(({ instance }) => instance ?? []).sort(byRef);
+  }
+
+  /** Undefined where it is not EVM's, or was removed since. */
+  async #inspect(id: string, signal: AbortSignal): Promise<DriverInstance | undefined> {
+    const doing = `inspecting container ${id}`;
+    const container = await this.#engine.call(
+      doing,
+      signal,
+      (docker, abortSignal): Promise<ContainerInspectInfo | void> =>
+        docker.getContainer(id).inspect({ abortSignal }).catch(alreadySo(404)),
+    );
+    return container === undefined ? undefined : instanceOf(container);
+  }
+}
+
+/** A running container's status text counts the seconds: its endpoints tell the same, and are still. */
+function shownOf(container: ContainerInfo): string {
+  const endpoints = Object.values(container.NetworkSettings.Networks).map((it) => it.EndpointID);
+  const isStill = container.State === "running" && endpoints.some((id) => id !== "");
+  const health = /\((?:health: )?[a-z]+\)/.exec(container.Status)?.[0] ?? "";
+  return isStill ? `running ${endpoints.join(" ")} ${health}` : container.Status;
+}
+
+const byRef = (a: DriverInstance, b: DriverInstance): number =>
+  a.name === b.name ? a.incarnation - b.incarnation : a.name < b.name ? -1 : 1;

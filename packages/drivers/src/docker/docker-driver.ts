@@ -1,0 +1,184 @@
+/** Containers on the host's Docker daemon. The daemon is the only memory (D1). */
+import { Readable } from "node:stream";
+import { runtimeName } from "@evm/fleet";
+import type { ContainerInspectInfo } from "dockerode";
+import type { Clock } from "../clock.ts";
+import {
+  type ConsoleSession,
+  type Driver,
+  DriverError,
+  type DriverInstance,
+  type DriverProbe,
+  type InstanceRef,
+  type InstanceSpec,
+  type LogOptions,
+  type PrepareOptions,
+} from "../driver.ts";
+import { identityOf } from "./container-labels.ts";
+import { ContainerList } from "./container-list.ts";
+import { containerOptions } from "./container-options.ts";
+import { openConsole } from "./docker-console.ts";
+import { DockerEngine } from "./docker-engine.ts";
+import { alreadySo } from "./docker-error.ts";
+import { DockerImages, type GetContext } from "./docker-images.ts";
+import { probeDocker } from "./docker-probe.ts";
+import { stopContainer } from "./docker-stop.ts";
+import { watchContainers } from "./docker-watch.ts";
+import { unframe } from "./log-frames.ts";
+
+export type DockerDriverOptions = {
+  /** Of the daemon: usually `/var/run/docker.sock`. */
+  readonly socketPath: string;
+  /** Where build contexts come from. */
+  readonly getContext: GetContext;
+  readonly clock: Clock;
+  /** From 0 up to 1, for the jitter of reconnections. */
+  readonly random: () => number;
+};
+
+/** Makes a driver over one Docker daemon, which need not run yet. */
+export const createDockerDriver = (options: DockerDriverOptions): Driver =>
+  new DockerDriver(options);
+
+class DockerDriver implements Driver {
+  readonly kind = "container";
+  readonly #socketPath: string;
+  readonly #random: () => number;
+  readonly #engine: DockerEngine;
+  readonly #images: DockerImages;
+  readonly #list: ContainerList;
+
+  constructor({ socketPath, getContext, clock, random }: DockerDriverOptions) {
+    this.#socketPath = socketPath;
+    this.#random = random;
+    this.#engine = new DockerEngine({ socketPath, clock });
+    this.#images = new DockerImages(this.#engine, getContext);
+    this.#list = new ContainerList(this.#engine);
+  }
+
+  probe(signal: AbortSignal): Promise<DriverProbe> {
+    return probeDocker(this.#engine, this.#socketPath, signal);
+  }
+
+  list(signal: AbortSignal): Promise<readonly DriverInstance[]> {
+    return this.#list.read(signal);
+  }
+
+  async prepare(spec: InstanceSpec, options: PrepareOptions): Promise<void> {
+    const doing = `preparing ${nameOf(spec)}`;
+    const { template } = spec;
+    if (template.kind !== "container") {
+      throw new DriverError("invalid", `${doing}: Docker runs containers, not a ${template.kind}`);
+    }
+    if (await this.#isPrepared(spec, doing, options.signal)) return;
+    const image = await this.#images.ensure(template.source, options);
+    const create = containerOptions(spec, template, image);
+    try {
+      await this.#engine.call(doing, options.signal, (docker, abortSignal) =>
+        docker.createContainer({ ...create, abortSignal }),
+      );
+    } catch (error) {
+      // Cut short and repeated, two of us may have been at it; the name admits one.
+      if (error instanceof DriverError && error.code === "failed") {
+        if (await this.#isPrepared(spec, doing, options.signal)) return;
+      }
+      throw error;
+    }
+  }
+
+  async start(ref: InstanceRef, signal: AbortSignal): Promise<void> {
+    const doing = `starting ${nameOf(ref)}`;
+    const { Id } = await this.#get(ref, doing, signal);
+    await this.#engine.call(doing, signal, (docker, abortSignal) =>
+      docker.getContainer(Id).start({ abortSignal }).catch(alreadySo(304)),
+    );
+  }
+
+  async stop(ref: InstanceRef, options: { graceMs: number; signal: AbortSignal }): Promise<void> {
+    const doing = `stopping ${nameOf(ref)}`;
+    const container = await this.#get(ref, doing, options.signal);
+    await stopContainer(this.#engine, container, doing, options);
+  }
+
+  async discard(ref: InstanceRef, signal: AbortSignal): Promise<void> {
+    const doing = `discarding ${nameOf(ref)}`;
+    const found = await this.#find(ref, doing, signal);
+    if (found === undefined) return;
+    await this.#engine.call(doing, signal, async (docker, abortSignal) => {
+      const container = docker.getContainer(found.Id);
+      // 409: somebody removes it already; this waits for the end of that.
+      await container.remove({ force: true, v: true, abortSignal }).catch(alreadySo(404, 409));
+      await container.wait({ condition: "removed", abortSignal }).catch(alreadySo(404));
+    });
+  }
+
+  async *logs(ref: InstanceRef, options: LogOptions): AsyncGenerator<Uint8Array> {
+    const { signal, tailLines } = options;
+    const doing = `reading the log of ${nameOf(ref)}`;
+    const { Id } = await this.#get(ref, doing, signal);
+    const frames = this.#engine.stream(doing, signal, async (docker, abortSignal) => {
+      const container = docker.getContainer(Id);
+      const tail = tailLines === undefined ? {} : { tail: tailLines };
+      const what = { stdout: true, stderr: true, abortSignal, ...tail };
+      if (options.isFollowing) return container.logs({ ...what, follow: true });
+      // All at once, in memory: what is kept of a log is limited.
+      return Readable.from([await container.logs({ ...what, follow: false })]);
+    });
+    try {
+      yield* unframe(frames);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async console(ref: InstanceRef, signal: AbortSignal): Promise<ConsoleSession> {
+    const doing = `opening the console of ${nameOf(ref)}`;
+    const { Id } = await this.#get(ref, doing, signal);
+    return openConsole(this.#engine, doing, Id, signal);
+  }
+
+  watch(onChange: () => void, signal: AbortSignal): Promise<void> {
+    return watchContainers(this.#engine, this.#random, onChange, signal);
+  }
+
+  async #isPrepared(spec: InstanceSpec, doing: string, signal: AbortSignal): Promise<boolean> {
+    const container = await this.#inspect(nameOf(spec), doing, signal);
+    if (container === undefined) return false;
+    if (isOf(container, spec)) return true;
+    throw new DriverError("failed", `${doing}: a container that is not EVM's has this name`);
+  }
+
+  /** EVM's container for this incarnation; D3: another's under the same name is none. */
+  async #find(
+    ref: InstanceRef,
+    doing: string,
+    signal: AbortSignal,
+  ): Promise<ContainerInspectInfo | undefined> {
+    const container = await this.#inspect(nameOf(ref), doing, signal);
+    return container !== undefined && isOf(container, ref) ? container : undefined;
+  }
+
+  async #get(ref: InstanceRef, doing: string, signal: AbortSignal): Promise<ContainerInspectInfo> {
+    const found = await this.#find(ref, doing, signal);
+    if (found !== undefined) return found;
+    throw new DriverError("notFound", `${doing}: there is no such container of EVM's`);
+  }
+
+  #inspect(
+    name: string,
+    doing: string,
+    signal: AbortSignal,
+  ): Promise<ContainerInspectInfo | undefined> {
+    return this.#engine.call(doing, signal, async (docker, abortSignal) => {
+      const inspected = docker.getContainer(name).inspect({ abortSignal });
+      return (await inspected.catch(alreadySo(404))) ?? undefined;
+    });
+  }
+}
+
+const nameOf = (ref: InstanceRef): string => runtimeName(ref.name, ref.incarnation);
+
+function isOf(container: ContainerInspectInfo, ref: InstanceRef): boolean {
+  const identity = identityOf(container.Config.Labels);
+  return identity?.name === ref.name && identity.incarnation === ref.incarnation;
+}

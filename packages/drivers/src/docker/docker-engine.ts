@@ -1,0 +1,87 @@
+/** The Docker daemon, with what dockerode lacks: deadlines, one kind of error, streams that end. */
+import Dockerode from "dockerode";
+import type { Clock } from "../clock.ts";
+import { DriverError } from "../driver.ts";
+import { toDriverError } from "./docker-error.ts";
+
+export type DockerEngineOptions = { readonly socketPath: string; readonly clock: Clock };
+
+/** A call on the daemon; `signal` ends it when the caller's does, and at the deadline. */
+type Work<T> = (docker: Dockerode, signal: AbortSignal) => Promise<T>;
+
+/**
+ * For calls that answer from memory or start a process. A start takes 0.3 s of CPU, and a host that
+ * starts hundreds at once has been seen to take tens of seconds for one.
+ */
+const CALL_DEADLINE_MS = 60_000;
+
+export class DockerEngine {
+  readonly clock: Clock;
+  readonly #docker: Dockerode;
+
+  constructor({ socketPath, clock }: DockerEngineOptions) {
+    this.clock = clock;
+    this.#docker = new Dockerode({ socketPath });
+  }
+
+  /** @throws DriverError whatever goes wrong, with `doing` at the front of its message */
+  async call<T>(
+    doing: string,
+    signal: AbortSignal,
+    work: Work<T>,
+    deadlineMs: number = CALL_DEADLINE_MS,
+  ): Promise<T> {
+    const ending = new AbortController();
+    const cancel = () => ending.abort();
+    signal.addEventListener("abort", cancel, { once: true });
+    const settled = new AbortController();
+    try {
+      if (signal.aborted) throw new DriverError("cancelled", `${doing}: cancelled`);
+      // A race, because dockerode never answers when a response breaks off in the middle.
+      return await Promise.race([
+        work(this.#docker, ending.signal),
+        rejectWhenAborted(ending.signal, settled.signal),
+        this.#expire(doing, deadlineMs, settled.signal),
+      ]);
+    } catch (error) {
+      ending.abort();
+      if (!signal.aborted) throw toDriverError(doing, error);
+      throw new DriverError("cancelled", `${doing}: cancelled`, { cause: error });
+    } finally {
+      settled.abort();
+      signal.removeEventListener("abort", cancel);
+    }
+  }
+
+  /** Reads a stream of the daemon until it ends or the reader leaves. The deadline is its opening's. */
+  async *stream(
+    doing: string,
+    signal: AbortSignal,
+    open: Work<NodeJS.ReadableStream>,
+    deadlineMs?: number,
+  ): AsyncGenerator<Uint8Array> {
+    const leaving = new AbortController();
+    const life = AbortSignal.any([signal, leaving.signal]);
+    try {
+      const opened = await this.call(doing, signal, (docker) => open(docker, life), deadlineMs);
+      for await (const piece of opened)
+        yield typeof piece === "string" ? Buffer.from(piece) : piece;
+    } catch (error) {
+      if (!signal.aborted) throw toDriverError(doing, error);
+      throw new DriverError("cancelled", `${doing}: cancelled`, { cause: error });
+    } finally {
+      leaving.abort();
+    }
+  }
+
+  async #expire(doing: string, deadlineMs: number, settled: AbortSignal): Promise<never> {
+    await this.clock.sleep(deadlineMs, settled);
+    throw new DriverError("cancelled", `${doing}: no answer within ${deadlineMs / 1000} s`);
+  }
+}
+
+function rejectWhenAborted(signal: AbortSignal, settled: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true, signal: settled });
+  });
+}

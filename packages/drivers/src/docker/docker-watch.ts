@@ -1,0 +1,43 @@
+/** Wakes a caller when a container of EVM's changes. */
+import { DriverError } from "../driver.ts";
+import { INSTANCE_LABEL } from "./container-labels.ts";
+import type { DockerEngine } from "./docker-engine.ts";
+
+/** Not all events: each run of a health check makes three of its own. */
+const EVENTS = ["create", "start", "die", "destroy", "oom", "pause", "unpause", "health_status"];
+const FILTERS = { type: ["container"], label: [INSTANCE_LABEL], event: EVENTS };
+
+/** The first wait for a daemon that went away; doubles up to the maximum, with jitter. */
+const BACKOFF_MS = 250;
+/** Whoever waits for wake-ups looks by itself every few seconds: rarer attempts would not help it. */
+const MAX_BACKOFF_MS = 5000;
+
+/**
+ * Calls `onChange` after every event, and after every connection, since something may have been missed.
+ * Ends with the signal only. While the daemon is away nothing is told: `list` and `probe` do.
+ */
+export async function watchContainers(
+  engine: DockerEngine,
+  random: () => number,
+  onChange: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let backoffMs = BACKOFF_MS;
+  while (!signal.aborted) {
+    try {
+      const filters = JSON.stringify(FILTERS);
+      const events = engine.stream("watching containers", signal, async (docker, abortSignal) => {
+        const opened = await docker.getEvents({ filters, abortSignal });
+        backoffMs = BACKOFF_MS;
+        onChange();
+        return opened;
+      });
+      for await (const _ of events) onChange();
+    } catch (error) {
+      if (!(error instanceof DriverError)) throw error;
+    }
+    // Cut short by the signal, which the loop looks at.
+    await engine.clock.sleep(backoffMs * (0.5 + random() / 2), signal).catch(() => {});
+    backoffMs = Math.min(2 * backoffMs, MAX_BACKOFF_MS);
+  }
+}
