@@ -4,7 +4,10 @@
 /** virConnectFlags, for opening a connection. */
 export const ConnectFlags = { readOnly: 1 << 0, noAliases: 1 << 1 } as const;
 
-/** virConnectListAllDomainsFlags. Flags of one line are alternatives; lines narrow each other. */
+/**
+ * virConnectListAllDomainsFlags. Flags of one group (active or inactive, persistent or transient,
+ * …) are alternatives; groups narrow each other.
+ */
 export const ListDomainsFlags = {
   active: 1 << 0,
   inactive: 1 << 1,

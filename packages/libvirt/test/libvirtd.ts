@@ -4,11 +4,13 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { describe } from "vitest";
 
 // A cold start probes QEMU's capabilities first.
 const START_TIMEOUT_MS = 60_000;
@@ -31,6 +33,9 @@ stdio_handler = "file"
 cgroup_controllers = []
 namespaces = []
 `;
+
+// tini is PID 1: it reaps the processes that libvirtd orphans, or destroying a guest takes seconds.
+const UNSHARE = "--mount --pid --net --ipc --fork --mount-proc --kill-child tini --".split(" ");
 
 // Runs as PID 1's child in the new namespaces. /dev gets no kvm: where it is there but does not
 // work, libvirtd probes QEMU anew at each call.
@@ -56,6 +61,19 @@ mount --move "$STATE/dev" /dev
 exec libvirtd --config "$STATE/etc/libvirtd.conf"
 `;
 
+const PROGRAMS = ["setpriv", "unshare", "tini", "libvirtd", "qemu-system-x86_64"];
+
+/** A suite that needs a daemon. Where there can be none it is skipped, and its name says why. */
+export function describeWithLibvirtd(name: string, body: () => void): void {
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin"];
+  const missing = PROGRAMS.filter(
+    (program) => !folders.some((folder) => existsSync(join(folder, program))),
+  );
+  if (process.getuid?.() !== 0) missing.push("the rights of root");
+  if (missing.length === 0) describe(name, body);
+  else describe.skip(`${name} (cannot run here: missing ${missing.join(", ")})`, body);
+}
+
 /** A running private daemon. Dispose of it to end it and all its guests. */
 export interface PrivateLibvirtd extends AsyncDisposable {
   readonly socketPath: string;
@@ -71,11 +89,16 @@ export async function startLibvirtd(conf = ""): Promise<PrivateLibvirtd> {
   for (const part of ["run", "etc", "dev"]) await mkdir(join(folder, part));
   await writeFile(join(folder, "etc/libvirtd.conf"), LIBVIRTD_CONF + conf);
   await writeFile(join(folder, "etc/qemu.conf"), QEMU_CONF);
-  const namespaces = ["--mount", "--pid", "--net", "--ipc", "--fork", "--mount-proc"];
-  const child = spawn("unshare", [...namespaces, "--kill-child", "tini", "--", "sh", "-c", START], {
-    env: { ...process.env, STATE: folder },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
+  // Should the test's process be killed, the daemon goes with it: it gets a signal at the parent's
+  // death, and passes it on to everything in its process namespace.
+  const child = spawn(
+    "setpriv",
+    ["--pdeathsig", "KILL", "unshare", ...UNSHARE, "sh", "-c", START],
+    {
+      env: { ...process.env, STATE: folder },
+      stdio: ["ignore", "ignore", "pipe"],
+    },
+  );
   let complaints = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     complaints += text;
