@@ -1,1 +1,33 @@
-export {};
+export type { Codec, WireEnum } from "./codec.ts";
+export type { CodecErrorCode, Problem } from "./codec-error.ts";
+export { CodecError, describeProblem } from "./codec-error.ts";
+export { canonicalJson, sha256, templateDigest } from "./digest.ts";
+export type { SettingsSource } from "./settings.ts";
+export { loadSettings } from "./settings.ts";
+export { fleetSpecCodec, imageCodec, resourcesCodec } from "./spec-codec.ts";
+export {
+  desiredEnum,
+  driverStatusCodec,
+  fleetRecordCodec,
+  fleetStateEnum,
+  hostAdminEnum,
+  hostRecordCodec,
+  observedCodec,
+  ordersCodec,
+  phaseEnum,
+  poolStatusCodec,
+  reportCodec,
+  templateKindEnum,
+} from "./state-codec.ts";
+export type { ShownPlan } from "./talk-codec.ts";
+export {
+  actionCodec,
+  eventCodec,
+  heartbeatCodec,
+  leaseGrantCodec,
+  pingCodec,
+  planCodec,
+  refusalCodec,
+  storedEventCodec,
+  waitingCodec,
+} from "./talk-codec.ts";

@@ -1,0 +1,327 @@
+/** Fleets, templates and images: between wire and model. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type {
+  Artifact,
+  Constraint,
+  ContainerTemplate,
+  FleetSpec,
+  Image,
+  PortMapping,
+  Resources,
+  RestartPolicy,
+  Template,
+} from "@evm/fleet";
+import {
+  type ArtifactSchema,
+  type ConstraintSchema,
+  type ContainerTemplateSchema,
+  DiskFormat,
+  FleetSpecSchema,
+  ImageSchema,
+  OnHostLoss,
+  OnIsolation,
+  Operator,
+  OsFamily,
+  type PortMappingSchema,
+  Protocol,
+  ResourcesSchema,
+  RestartMode,
+  type RestartPolicySchema,
+  Strategy,
+  type TemplateSchema,
+  type Artifact as WireArtifact,
+  type Constraint as WireConstraint,
+  type ContainerTemplate as WireContainer,
+  type FleetSpec as WireFleetSpec,
+  type HealthCheck as WireHealthCheck,
+  type Image as WireImage,
+  type Placement as WirePlacement,
+  type PortMapping as WirePortMapping,
+  type Resources as WireResources,
+  type RestartPolicy as WireRestartPolicy,
+  type Template as WireTemplate,
+  type VmTemplate as WireVm,
+} from "@evm/protocol";
+import { codec, wireEnum } from "./codec.ts";
+import * as schema from "./model-schema.ts";
+
+const onHostLoss = wireEnum({
+  restart: OnHostLoss.RESTART,
+  wait: OnHostLoss.WAIT,
+});
+export const onIsolation = wireEnum({
+  keep: OnIsolation.KEEP,
+  stop: OnIsolation.STOP,
+});
+const strategy = wireEnum({ spread: Strategy.SPREAD, pack: Strategy.PACK });
+const operator = wireEnum({
+  in: Operator.IN,
+  notIn: Operator.NOT_IN,
+  exists: Operator.EXISTS,
+  notExists: Operator.NOT_EXISTS,
+});
+const restartMode = wireEnum({
+  always: RestartMode.ALWAYS,
+  "on-failure": RestartMode.ON_FAILURE,
+  never: RestartMode.NEVER,
+});
+const protocol = wireEnum({ tcp: Protocol.TCP, udp: Protocol.UDP });
+const osFamily = wireEnum({ linux: OsFamily.LINUX, windows: OsFamily.WINDOWS });
+const diskFormat = wireEnum({ qcow2: DiskFormat.QCOW2, raw: DiskFormat.RAW });
+
+/** What an operator declares. Where the wire leaves out what has a default, the model has it. */
+export const fleetSpecCodec = codec({
+  what: "fleet",
+  desc: FleetSpecSchema,
+  schema: schema.fleetSpec,
+  init: fleetSpecInit,
+  shape: fleetSpecShape,
+});
+
+export const imageCodec = codec({
+  what: "image",
+  desc: ImageSchema,
+  schema: schema.image,
+  init: imageInit,
+  shape: imageShape,
+});
+
+/** Of an instance, or of a host, which may have none left. */
+export const resourcesCodec = codec({
+  what: "resources",
+  desc: ResourcesSchema,
+  schema: schema.capacity,
+  init: resourcesInit,
+  shape: resourcesShape,
+});
+
+export function fleetSpecInit(spec: FleetSpec): MessageInitShape<typeof FleetSpecSchema> {
+  return {
+    name: spec.name,
+    replicas: spec.replicas,
+    labels: { ...spec.labels },
+    template: templateInit(spec.template),
+    placement: {
+      constraints: spec.placement.constraints.map(constraintInit),
+      strategy: strategy.toWire(spec.placement.strategy),
+      apartFrom: [...spec.placement.apartFrom],
+    },
+    restart: restartInit(spec.restart),
+    update: { maxUnavailable: spec.update.maxUnavailable },
+    onHostLoss: onHostLoss.toWire(spec.onHostLoss),
+    onIsolation: onIsolation.toWire(spec.onIsolation),
+  };
+}
+
+export function fleetSpecShape(wire: WireFleetSpec) {
+  return {
+    name: wire.name,
+    replicas: wire.replicas,
+    labels: wire.labels,
+    template: wire.template && templateShape(wire.template),
+    placement: placementShape(wire.placement),
+    restart: wire.restart === undefined ? schema.DEFAULT_RESTART : restartShape(wire.restart),
+    update: wire.update ?? schema.DEFAULT_UPDATE,
+    onHostLoss: onHostLoss.shape(wire.onHostLoss) ?? schema.DEFAULT_ON_HOST_LOSS,
+    onIsolation: onIsolation.shape(wire.onIsolation) ?? schema.DEFAULT_ON_ISOLATION,
+  };
+}
+
+export function resourcesInit({ vcpuMillis, memoryMib, diskMib }: Resources) {
+  return { vcpuMillis, memoryMib, diskMib };
+}
+
+export function resourcesShape({ vcpuMillis, memoryMib, diskMib }: WireResources) {
+  return { vcpuMillis, memoryMib, diskMib };
+}
+
+export function templateInit(template: Template): MessageInitShape<typeof TemplateSchema> {
+  const resources = resourcesInit(template.resources);
+  switch (template.kind) {
+    case "vm": {
+      const { image, userData, readiness } = template;
+      const value = {
+        image,
+        ...(userData === undefined ? {} : { userData }),
+        ...(readiness === undefined ? {} : { readiness: { ...readiness } }),
+      };
+      return { resources, kind: { case: "vm", value } };
+    }
+    case "container":
+      return { resources, kind: { case: "container", value: containerInit(template) } };
+  }
+}
+
+function containerInit(
+  template: ContainerTemplate,
+): MessageInitShape<typeof ContainerTemplateSchema> {
+  const { source, command, environment, ports, healthCheck } = template;
+  return {
+    source:
+      source.kind === "image"
+        ? { case: "image", value: source.reference }
+        : {
+            case: "build",
+            value: { contextDigest: source.context, dockerfile: source.dockerfile },
+          },
+    command: [...command],
+    environment: { ...environment },
+    ports: ports.map(portInit),
+    ...(healthCheck === undefined
+      ? {}
+      : { healthCheck: { ...healthCheck, command: [...healthCheck.command] } }),
+  };
+}
+
+function portInit(mapping: PortMapping): MessageInitShape<typeof PortMappingSchema> {
+  const { containerPort, hostPort } = mapping;
+  return {
+    containerPort,
+    ...(hostPort === undefined ? {} : { hostPort }),
+    protocol: protocol.toWire(mapping.protocol),
+  };
+}
+
+export function templateShape({ resources, kind }: WireTemplate) {
+  const shape = { kind: kind.case, resources: resources && resourcesShape(resources) };
+  switch (kind.case) {
+    case "vm":
+      return { ...shape, ...vmShape(kind.value) };
+    case "container":
+      return { ...shape, ...containerShape(kind.value) };
+    case undefined:
+      return shape;
+  }
+}
+
+function vmShape({ image, userData, readiness }: WireVm) {
+  return {
+    image,
+    userData,
+    readiness: readiness && { text: readiness.text, timeoutMs: readiness.timeoutMs },
+  };
+}
+
+function containerShape(wire: WireContainer) {
+  const { command, environment, ports, healthCheck } = wire;
+  return {
+    source: sourceShape(wire.source),
+    command,
+    environment,
+    ports: ports.map(portShape),
+    healthCheck: healthCheck && healthCheckShape(healthCheck),
+  };
+}
+
+function sourceShape(source: WireContainer["source"]) {
+  switch (source.case) {
+    case "image":
+      return { kind: "image", reference: source.value };
+    case "build": {
+      const { contextDigest, dockerfile } = source.value;
+      return { kind: "build", context: contextDigest, dockerfile: dockerfile || "Dockerfile" };
+    }
+    case undefined:
+      return undefined;
+  }
+}
+
+const portShape = (wire: WirePortMapping) => ({
+  containerPort: wire.containerPort,
+  hostPort: wire.hostPort,
+  protocol: protocol.shape(wire.protocol) ?? "tcp",
+});
+
+const healthCheckShape = (wire: WireHealthCheck) => ({
+  command: wire.command,
+  intervalMs: wire.intervalMs,
+  timeoutMs: wire.timeoutMs,
+  retries: wire.retries,
+  startPeriodMs: wire.startPeriodMs,
+});
+
+const constraintInit = (constraint: Constraint): MessageInitShape<typeof ConstraintSchema> => ({
+  label: constraint.label,
+  operator: operator.toWire(constraint.operator),
+  values: [...constraint.values],
+});
+
+function placementShape(wire: WirePlacement | undefined) {
+  if (wire === undefined) return schema.DEFAULT_PLACEMENT;
+  return {
+    constraints: wire.constraints.map(constraintShape),
+    strategy: strategy.shape(wire.strategy) ?? schema.DEFAULT_PLACEMENT.strategy,
+    apartFrom: wire.apartFrom,
+  };
+}
+
+const constraintShape = (wire: WireConstraint) => ({
+  label: wire.label,
+  operator: operator.shape(wire.operator),
+  values: wire.values,
+});
+
+export const restartInit = (
+  policy: RestartPolicy,
+): MessageInitShape<typeof RestartPolicySchema> => ({
+  ...policy,
+  mode: restartMode.toWire(policy.mode),
+});
+
+export const restartShape = (wire: WireRestartPolicy) => ({
+  mode: restartMode.shape(wire.mode) ?? schema.DEFAULT_RESTART.mode,
+  maxRestarts: wire.maxRestarts,
+  windowMs: wire.windowMs,
+  backoffMs: wire.backoffMs,
+  maxBackoffMs: wire.maxBackoffMs,
+});
+
+export function imageInit(image: Image): MessageInitShape<typeof ImageSchema> {
+  const { name, boot } = image;
+  return {
+    name,
+    osFamily: osFamily.toWire(image.osFamily),
+    disk: artifactInit(image.disk),
+    diskFormat: diskFormat.toWire(image.diskFormat),
+    ...(boot.kind === "disk"
+      ? {}
+      : {
+          kernelBoot: {
+            kernel: artifactInit(boot.kernel),
+            ...(boot.initrd === undefined ? {} : { initrd: artifactInit(boot.initrd) }),
+            cmdline: boot.cmdline,
+          },
+        }),
+  };
+}
+
+const artifactInit = (artifact: Artifact): MessageInitShape<typeof ArtifactSchema> => ({
+  url: artifact.url,
+  digest: artifact.digest,
+  sizeBytes: BigInt(artifact.sizeBytes),
+});
+
+export function imageShape(wire: WireImage) {
+  const { name, disk, kernelBoot } = wire;
+  return {
+    name,
+    osFamily: osFamily.shape(wire.osFamily),
+    disk: disk && artifactShape(disk),
+    diskFormat: diskFormat.shape(wire.diskFormat),
+    boot:
+      kernelBoot === undefined
+        ? { kind: "disk" }
+        : {
+            kind: "kernel",
+            kernel: kernelBoot.kernel && artifactShape(kernelBoot.kernel),
+            initrd: kernelBoot.initrd && artifactShape(kernelBoot.initrd),
+            cmdline: kernelBoot.cmdline,
+          },
+  };
+}
+
+const artifactShape = ({ url, digest, sizeBytes }: WireArtifact) => ({
+  url,
+  digest,
+  sizeBytes: Number(sizeBytes),
+});
