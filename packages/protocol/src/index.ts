@@ -25,6 +25,7 @@ export { addService } from "./grpc-server.ts";
 export type { ControlKey } from "./names.ts";
 export {
   BLOBS_BUCKET,
+  COMMIT_KEY,
   CONTROL_BUCKET,
   COORDINATOR_PING_SUBJECT,
   EPOCH_KEY,
@@ -44,6 +45,7 @@ export {
   parseControlKey,
   REPORTS_BUCKET,
   reportKey,
+  verbStreamSubject,
 } from "./names.ts";
 export { addReflection } from "./reflection.ts";
 export type { FieldViolation, RpcCode } from "./rpc-error.ts";

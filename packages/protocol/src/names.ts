@@ -13,6 +13,8 @@ export const EVENT_SUBJECTS = "events.>";
 
 /** The key in `control` whose revision is the epoch. */
 export const EPOCH_KEY = "epoch";
+/** The key in `control` that every commit writes first, fenced by the epoch key. Holds nothing. */
+export const COMMIT_KEY = "commit";
 export const fleetKey = (fleet: string): string => `fleets.${token(fleet)}`;
 /** Image names may hold dots, which separate the tokens of a key, and never hold `_`. */
 export const imageKey = (image: string): string => `images.${token(image.replaceAll(".", "_"))}`;
@@ -24,6 +26,7 @@ export const reportKey = (host: string): string => token(host);
 /** What a key in `control` is about. */
 export type ControlKey =
   | { readonly kind: "epoch" }
+  | { readonly kind: "commit" }
   | { readonly kind: "fleet" | "image" | "host" | "orders"; readonly name: string };
 
 const KINDS = { fleets: "fleet", images: "image", hosts: "host", orders: "orders" } as const;
@@ -31,6 +34,7 @@ const KINDS = { fleets: "fleet", images: "image", hosts: "host", orders: "orders
 /** Undefined for a key that this version does not know. */
 export function parseControlKey(key: string): ControlKey | undefined {
   if (key === EPOCH_KEY) return { kind: "epoch" };
+  if (key === COMMIT_KEY) return { kind: "commit" };
   const [prefix, name, ...rest] = key.split(".");
   if (prefix === undefined || name === undefined || rest.length > 0) return undefined;
   if (!isPrefix(prefix)) return undefined;
@@ -58,6 +62,13 @@ export const COORDINATOR_PING_SUBJECT = "coordinators.ping";
 /** Where a host is asked for what is not state. */
 export const hostVerbSubject = (host: string, verb: string): string =>
   `host.${token(host)}.${token(verb)}`;
+
+/**
+ * One direction of an open verb, seen from the host. Under the host's own name, and not an inbox, so
+ * that a host needs to write to no other's.
+ */
+export const verbStreamSubject = (host: string, id: string, direction: "in" | "out"): string =>
+  `stream.${token(host)}.${token(id)}.${direction}`;
 
 /** @param source `coordinator/<id>` or `host/<name>`; each appends under a subject of its own */
 export const eventSubject = (source: string): string =>
