@@ -27,6 +27,7 @@ export type { Action, Note, Plan, Refusal, Violation, Waiting } from "./plan.ts"
 export { reconcile } from "./reconcile.ts";
 export type { DriverStatus, Instant, Observed, PoolStatus, Report } from "./report.ts";
 export type { PlaceRequest, Ranking, Rule } from "./rule.ts";
+export { isSame } from "./same.ts";
 export type {
   FleetRecord,
   HostView,

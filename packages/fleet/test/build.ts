@@ -18,6 +18,10 @@ export const name = (text: string): InstanceName => text as InstanceName;
 /** A digest that differs where `text` does; `text` is hexadecimal. */
 export const digest = (text: string): Digest => `sha256:${text.padStart(64, "0")}` as Digest;
 
+/** The first digest of a fleet's template: `a1` for `web`, others apart from it. */
+const digestOf = (fleet: string): Digest =>
+  digest(fleet === "web" ? "a1" : [...fleet].map((one) => one.charCodeAt(0).toString(16)).join(""));
+
 export const MIB = 1024 * 1024;
 
 export const anImage = (over: Partial<Image> = {}): Image => ({
@@ -87,7 +91,7 @@ export function aFleet(
   return {
     spec: full,
     image: full.template.kind === "vm" ? anImage() : undefined,
-    template: digest("a1"),
+    template: digestOf(full.name),
     state: "active",
     wishes: [],
     ...over,

@@ -1,0 +1,199 @@
+/** A whole cluster for pure simulations: fleets, hosts, and a store of orders. No time, no chance. */
+import {
+  check,
+  type FleetRecord,
+  type HostName,
+  type HostView,
+  instanceName,
+  type Orders,
+  type Overcommit,
+  type Plan,
+  reconcile,
+  runtimeName,
+  type Snapshot,
+} from "../src/index.ts";
+import { digest } from "./build.ts";
+import { SimulatedHost } from "./simulated-host.ts";
+
+type State = { -readonly [Key in "admin" | "liveness"]: HostView[Key] };
+
+/** Longer than any backoff, so that every round may restart what ended. */
+const ROUND_MS = 10_000;
+
+export class SimulatedCluster {
+  readonly hosts: readonly SimulatedHost[];
+  readonly states = new Map<HostName, State>();
+  readonly fleets = new Map<string, FleetRecord>();
+  readonly orders = new Map<HostName, Orders>();
+  readonly discards: string[] = [];
+  /** Whatever the oracles found. */
+  readonly faults: string[] = [];
+  readonly #overcommit: Overcommit;
+  /** Where an incarnation was started that still exists: its number may only be used again later. */
+  readonly #startedOn = new Map<string, HostName>();
+  readonly #stale: Orders[] = [];
+  #reports = new Map<HostName, HostView["report"]>();
+  #now = 0;
+  #templates = 0;
+
+  constructor(fleets: readonly FleetRecord[], views: readonly HostView[], overcommit: Overcommit) {
+    this.#overcommit = overcommit;
+    for (const fleet of fleets) this.fleets.set(fleet.spec.name, fleet);
+    const witness = {
+      started: (host: HostName, key: string) => {
+        const other = this.#startedOn.get(key) ?? host;
+        if (other !== host) this.faults.push(`I1: ${key} was started on ${other} and ${host}`);
+        this.#startedOn.set(key, host);
+      },
+      discarded: (host: HostName, key: string) => {
+        this.discards.push(`${key} on ${host}`);
+        if (this.#startedOn.get(key) === host) this.#startedOn.delete(key);
+      },
+    };
+    this.hosts = views.map((view) => new SimulatedHost(view, witness));
+    for (const { name } of views) this.states.set(name, { admin: "active", liveness: "up" });
+    for (const host of this.hosts) this.#reports.set(host.view.name, host.report());
+  }
+
+  snapshot(): Snapshot {
+    return {
+      epoch: 1,
+      overcommit: this.#overcommit,
+      fleets: [...this.fleets.values()].sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1)),
+      hosts: this.hosts.map(({ view: { name } }) => ({
+        name,
+        ...(this.states.get(name) ?? { admin: "active", liveness: "up" }),
+        report: this.#reports.get(name),
+        orders: this.orders.get(name),
+      })),
+    };
+  }
+
+  /** One pass of the leader; commits the first `limit` documents only. */
+  plan(limit = Number.POSITIVE_INFINITY): Plan {
+    const snapshot = this.snapshot();
+    const plan = reconcile(snapshot);
+    for (const { invariant, text } of check(snapshot, plan)) {
+      this.faults.push(`check: ${invariant}: ${text}`);
+    }
+    for (const orders of plan.orders.slice(0, limit)) {
+      const before = this.orders.get(orders.host);
+      if (before !== undefined) this.#stale.push(before);
+      this.orders.set(orders.host, orders);
+    }
+    for (const fleet of plan.forgottenFleets) this.fleets.delete(fleet);
+    return plan;
+  }
+
+  /** Every host that is not lost hears its orders, takes a step, and reports. */
+  act(isReporting = true): void {
+    this.#now += ROUND_MS;
+    for (const host of this.hosts) {
+      const { name } = host.view;
+      if (this.states.get(name)?.liveness !== "up") continue;
+      const orders = this.orders.get(name);
+      if (orders !== undefined && !host.receive(orders)) this.faults.push(`I5: ${name} refused`);
+      host.act(this.#now);
+      if (isReporting) this.#reports.set(name, host.report());
+      this.#checkRoom(host);
+    }
+  }
+
+  round(): Plan {
+    const plan = this.plan();
+    this.act();
+    return plan;
+  }
+
+  /** Rounds until nothing changes; the last plan. */
+  settle(limit = 200): Plan {
+    for (let round = 0; round < limit; round += 1) {
+      const before = JSON.stringify(this.hosts.map((host) => host.observe()));
+      const plan = this.round();
+      const isQuiet = plan.orders.length === 0 && plan.forgottenFleets.length === 0;
+      const isSame = before === JSON.stringify(this.hosts.map((host) => host.observe()));
+      if (isQuiet && isSame) return plan;
+    }
+    this.faults.push(`I7: not settled after ${limit} rounds`);
+    return this.plan();
+  }
+
+  change(name: string, change: (fleet: FleetRecord) => FleetRecord): void {
+    const fleet = this.fleets.get(name);
+    if (fleet !== undefined) this.fleets.set(name, change(fleet));
+  }
+
+  newTemplate(): FleetRecord["template"] {
+    this.#templates += 1;
+    return digest(`b${this.#templates}`);
+  }
+
+  setHost(name: HostName, state: Partial<State>): void {
+    Object.assign(this.states.get(name) ?? {}, state);
+  }
+
+  host(name: HostName): SimulatedHost | undefined {
+    return this.hosts.find((host) => host.view.name === name);
+  }
+
+  crash(host: SimulatedHost, at: number): void {
+    host.crash(at, this.#now);
+  }
+
+  losePower(host: SimulatedHost): void {
+    host.losePower(this.#now);
+  }
+
+  /** Old orders reach hosts again; none may take them (I5). */
+  replayStaleOrders(): void {
+    for (const stale of this.#stale) {
+      const host = this.host(stale.host);
+      if (host === undefined || host.generation <= stale.generation) continue;
+      if (host.receive(stale)) this.faults.push(`I5: ${stale.host} took ${stale.generation} again`);
+    }
+  }
+
+  /** Names of wanted instances that do not run. */
+  missing(): readonly string[] {
+    const ready = new Set<string>();
+    for (const host of this.hosts) {
+      for (const one of host.observe()) if (one.phase === "ready") ready.add(one.name);
+    }
+    return [...this.fleets.values()].flatMap(({ spec, wishes, state }) => {
+      if (state !== "active") return [];
+      const names = Array.from({ length: spec.replicas }, (_, index) =>
+        instanceName(spec.name, index),
+      );
+      const resting = new Set(wishes.filter((one) => one.isStopped).map((one) => one.index));
+      return names.filter((name, index) => !resting.has(index) && !ready.has(name));
+    });
+  }
+
+  /** I3 by what really runs and really lies on disks, not by what was promised. */
+  #checkRoom(host: SimulatedHost): void {
+    const capacity = host.view.report?.capacity ?? { vcpuMillis: 0, memoryMib: 0, diskMib: 0 };
+    const orders = this.orders.get(host.view.name);
+    const used = { vcpuMillis: 0, memoryMib: 0, diskMib: 0 };
+    for (const { instance, state } of host.runtimes.values()) {
+      const template = orders?.templates.find((one) => one.digest === instance.template);
+      const needs = template?.template.resources;
+      if (needs === undefined) {
+        const key = runtimeName(instance.name, instance.incarnation);
+        this.faults.push(`I4: ${key} exists on ${host.view.name}, and no orders know it`);
+        continue;
+      }
+      used.diskMib += needs.diskMib;
+      if (state !== "running") continue;
+      used.vcpuMillis += needs.vcpuMillis;
+      used.memoryMib += needs.memoryMib;
+    }
+    const { vcpu, memory, disk } = this.#overcommit;
+    if (
+      used.vcpuMillis > capacity.vcpuMillis * vcpu ||
+      used.memoryMib > capacity.memoryMib * memory ||
+      used.diskMib > capacity.diskMib * disk
+    ) {
+      this.faults.push(`I3: ${host.view.name} uses ${JSON.stringify(used)}`);
+    }
+  }
+}
