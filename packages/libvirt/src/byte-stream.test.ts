@@ -93,7 +93,7 @@ describe("over a connection", () => {
     expect(await name).toBe("vm");
   });
 
-  test("a stream whose opening was given up is aborted as soon as the daemon has opened it", async () => {
+  test("a stream whose opening was given up is aborted once the daemon opens it", async () => {
     const abort = new AbortController();
     const opening = connection.domains.openConsole(web, { signal: abort.signal });
     const call = await peer.next();
@@ -158,7 +158,7 @@ describe("flow control", () => {
     vi.useRealTimers();
   });
 
-  test("a stream that holds too much stops the connection's reading until it was read", async () => {
+  test("a stream that holds too much stops the connection's reading until it is read", async () => {
     const port = new RecordingPort();
     const stream = new ByteStream(port);
     stream.receive(half);

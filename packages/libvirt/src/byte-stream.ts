@@ -18,6 +18,7 @@ export const STALL_LIMIT_MS = 10_000;
 
 /** What a stream needs of its connection. */
 export interface StreamPort {
+  /** What opened the stream. */
   readonly name: string;
   /** How long the daemon may take to accept data or to confirm the end. */
   readonly timeoutMs: number;
@@ -45,13 +46,12 @@ export class ByteStream implements AsyncIterable<Buffer>, Disposable {
   readonly name: string;
   readonly #port: StreamPort;
   #state: State = { kind: "open" };
-  #received: Buffer[] = [];
+  readonly #received: Buffer[] = [];
   #receivedBytes = 0;
   #isAtEnd = false;
   #stallTimer: NodeJS.Timeout | undefined;
   #reader: PromiseWithResolvers<void> | undefined;
   #writer: PromiseWithResolvers<void> | undefined;
-
   #signal: AbortSignal | undefined;
 
   constructor(port: StreamPort) {

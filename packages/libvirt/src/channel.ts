@@ -1,4 +1,4 @@
-// What travels over one socket: calls, streams, messages and keepalives, told apart by their frames.
+// What travels over one socket, told apart by its frames: calls, streams, messages, keepalives.
 
 import type { Socket } from "node:net";
 import { ByteStream } from "./byte-stream.ts";
@@ -44,6 +44,9 @@ type Phase = Live | { readonly kind: "ended"; readonly error: LibvirtError };
 
 // Serials are unsigned words. They never meet again: that takes four thousand million calls.
 const SERIAL_END = 2 ** 32;
+
+// What a timer of Node takes, 24 days; it fires at once when it is given more.
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 export class Channel implements Caller {
   readonly #options: ChannelOptions;
@@ -109,13 +112,7 @@ export class Channel implements Caller {
     try {
       await calls.start({ ...call, onLateReply });
     } catch (error) {
-      stream.fail(
-        error instanceof LibvirtError
-          ? error
-          : new LibvirtError("unknown", `${call.name}: the stream was not opened`, {
-              cause: error,
-            }),
-      );
+      streams.delete(serial);
       throw error;
     }
     stream.opened(options.signal);
@@ -147,7 +144,7 @@ export class Channel implements Caller {
       bytes: encodeCall(procedure, serial, args),
       decode: procedure.decode,
       signal: options.signal,
-      timeoutMs: options.timeoutMs ?? this.#options.timeoutMs,
+      timeoutMs: Math.min(options.timeoutMs ?? this.#options.timeoutMs, TIMER_MAX_MS),
     };
   }
 

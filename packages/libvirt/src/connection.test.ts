@@ -70,6 +70,10 @@ describe("connecting", () => {
     await (await daemon.peer).closed;
   });
 
+  test("with a window that lets no call through is refused", async () => {
+    await expect(connect({ uri, maxCallsInFlight: 0 })).rejects.toThrow(code("invalid-argument"));
+  });
+
   test("to a daemon that says nothing ends at the deadline", async () => {
     await using daemon = await startFakeDaemon({ onOpen: () => {} });
     await expect(connect({ socketPath: daemon.socketPath, uri, timeoutMs: 20 })).rejects.toThrow(
@@ -128,7 +132,7 @@ describe("calls", () => {
     expect([await first, await third]).toEqual(["vm", uri]);
   });
 
-  test("that are aborted after they were sent keep their place until the daemon answers", async () => {
+  test("that are aborted after they were sent keep their place until the answer", async () => {
     await using both = await pair({ maxCallsInFlight: 1 });
     const { connection, peer } = both;
     const abort = new AbortController();
@@ -153,6 +157,14 @@ describe("calls", () => {
     peer.reply(await peer.next(), (w) => w.string("late"));
     peer.reply(await peer.next(), (w) => w.string("in time"));
     expect(await second).toBe("in time");
+  });
+
+  test("may be given any time at all", async () => {
+    await using both = await pair();
+    const { connection, peer } = both;
+    const name = connection.host.hostname({ timeoutMs: Number.POSITIVE_INFINITY });
+    peer.reply(await peer.next(), (w) => w.string("vm"));
+    expect(await name).toBe("vm");
   });
 
   test("with arguments that cannot be sent reject, and nothing is sent", async () => {
@@ -181,7 +193,7 @@ describe("calls", () => {
 });
 
 describe("a connection ends", () => {
-  test("when the daemon dies: all that waits fails transiently, and so does what comes later", async () => {
+  test("when the daemon dies: what waits and what comes later fails transiently", async () => {
     await using both = await pair({ maxCallsInFlight: 1 });
     const { connection, peer } = both;
     const calls = [connection.host.hostname(), connection.domains.list()];

@@ -95,6 +95,11 @@ export class Connection implements AsyncDisposable {
 /** Connects to a daemon over its unix socket and opens a hypervisor. */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const { uri, signal, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  const { maxCallsInFlight = DEFAULT_MAX_CALLS_IN_FLIGHT } = options;
+  if (!(maxCallsInFlight >= 1)) {
+    const problem = `maxCallsInFlight is ${maxCallsInFlight}, expected at least 1`;
+    throw new LibvirtError("invalid-argument", `connecting to ${uri}: ${problem}`);
+  }
   const socketPath = options.socketPath ?? DEFAULT_SOCKET_PATH;
   const socket = await openSocket(socketPath, timeoutMs, signal);
   const events = new LifecycleEvents();
@@ -102,7 +107,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   const channel = new Channel({
     socket,
     timeoutMs,
-    maxCallsInFlight: options.maxCallsInFlight ?? DEFAULT_MAX_CALLS_IN_FLIGHT,
+    maxCallsInFlight,
     onMessage: (procedure, reader) => events.receive(procedure, reader),
     onEnd: (error) => {
       events.end(error);
@@ -158,10 +163,10 @@ function openSocket(
 }
 
 function unsupportedAuth(socketPath: string, auths: readonly number[]): LibvirtError {
-  const names = auths.map((auth) => AUTH_NAMES[auth] ?? `type ${auth}`).join(", ");
+  const names = auths.map((auth) => AUTH_NAMES[auth] ?? `type ${auth}`).join(", ") || "no type";
   return new LibvirtError(
     "unsupported",
-    `connecting to ${socketPath}: the daemon asks for authentication by ${names || "nothing known"}` +
+    `connecting to ${socketPath}: the daemon asks for authentication by ${names}` +
       '; this client needs `auth_unix_rw = "none"`, or to run as root where polkit lets it in',
   );
 }

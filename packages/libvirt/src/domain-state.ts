@@ -106,7 +106,7 @@ export interface LifecycleChange {
   readonly detail: LifecycleEventDetail | "unknown";
 }
 
-/** Names for the numbers that `domains.state` and the statistics `state.state`, `state.reason` use. */
+/** Names for the numbers in the statistics `state.state` and `state.reason`. */
 export function domainState(state: number, reason: number): DomainState {
   const known = states[state];
   return { state: known?.state ?? "unknown", reason: known?.reasons[reason] ?? "unknown" };

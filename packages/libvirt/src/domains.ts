@@ -76,7 +76,10 @@ export class Domains {
     return this.#caller.call(procedures.lookupByUuid, uuid, options);
   }
 
-  /** Makes a persistent domain of `<domain>` XML, or changes the one with that name and UUID. Flags: DefineFlags. */
+  /**
+   * Makes a persistent domain of `<domain>` XML, or changes the one with that name and UUID.
+   * Flags: DefineFlags.
+   */
   define(xml: string, options: FlagOptions = {}): Promise<Domain> {
     return this.#caller.call(procedures.define, { xml, flags: options.flags ?? 0 }, options);
   }

@@ -128,6 +128,6 @@ export const isNoVolume = (error: unknown): error is LibvirtError =>
 /** Whether `error` says that there is no such network. */
 export const isNoNetwork = (error: unknown): error is LibvirtError => hasCode(error, "NO_NETWORK");
 
-/** Whether `error` says that the object's state does not allow the request, such as a stop of what is off. */
+/** Whether `error` says that the state forbids the request, such as a stop of what is off. */
 export const isOperationInvalid = (error: unknown): error is LibvirtError =>
   hasCode(error, "OPERATION_INVALID");

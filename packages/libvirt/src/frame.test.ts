@@ -95,7 +95,7 @@ describe("a frame that lies about its length is refused", () => {
   });
 });
 
-test("a frame of the greatest length is waited for, and nothing is delivered before it is whole", () => {
+test("a frame of the greatest length is waited for, not delivered before it is whole", () => {
   const splitter = new FrameSplitter();
   const frames: Frame[] = [];
   splitter.push(lengthWord(FRAME_MAX_BYTES), (frame) => frames.push(frame));

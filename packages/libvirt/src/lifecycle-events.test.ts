@@ -95,6 +95,14 @@ describe("a watch", () => {
     await all.watch[Symbol.asyncDispose]();
   });
 
+  test("is disposed of without complaint when the connection ends meanwhile", async () => {
+    await using all = await watched();
+    const disposed = all.watch[Symbol.asyncDispose]();
+    await all.peer.next();
+    all.peer.destroy();
+    await disposed;
+  });
+
   test("that nobody reads is told how much it missed, and the connection goes on", async () => {
     const flood = Array.from({ length: EVENT_LIMIT + 1 }, () => event(7, 2, 0));
     await using all = await watched(undefined, flood);

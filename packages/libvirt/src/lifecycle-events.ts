@@ -1,5 +1,5 @@
 import type { Caller, CallOptions } from "./caller.ts";
-import { aborted, LibvirtError } from "./error.ts";
+import { aborted, hasCode, LibvirtError } from "./error.ts";
 import {
   domainEventProcedures,
   LIFECYCLE_EVENT_ID,
@@ -100,9 +100,13 @@ export class LifecycleEvents {
     if (signal?.aborted) throw aborted("watching domains", signal);
     const start = (callbackId: number): LifecycleWatch => {
       const watch = new LifecycleWatch(signal, async () => {
-        // Already gone with the connection, or by an earlier dispose.
+        // Already gone, by an earlier dispose or with the connection.
         if (!this.#watches.delete(callbackId)) return;
-        await caller.call(deregister, callbackId, { timeoutMs });
+        try {
+          await caller.call(deregister, callbackId, { timeoutMs });
+        } catch (error) {
+          if (!hasCode(error, "connection-lost", "connection-closed")) throw error;
+        }
       });
       this.#watches.set(callbackId, watch);
       return watch;

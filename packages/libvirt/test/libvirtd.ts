@@ -22,7 +22,7 @@ unix_sock_rw_perms = "0700"
 log_outputs = "2:stderr"
 `;
 
-// Guests run as root, without a log daemon, control groups or labels: the tests have no use for them.
+// Guests run as root, without a log daemon, control groups or labels: tests have no use for them.
 const QEMU_CONF = `
 user = "root"
 group = "root"
