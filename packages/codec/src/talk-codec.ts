@@ -123,7 +123,7 @@ export const waitingCodec = codec({
 /** A plan as people see it: without the orders that would carry it out. */
 export type ShownPlan = Pick<Plan, "actions" | "waiting"> & { readonly notes: readonly string[] };
 
-export const planCodec = codec({
+export const planCodec = codec<ShownPlan, typeof PlanSchema>({
   what: "plan",
   desc: PlanSchema,
   schema: z.object({
@@ -131,7 +131,7 @@ export const planCodec = codec({
     waiting: everyOf(schema.waiting),
     notes: everyOf(z.string()),
   }),
-  init: ({ actions, waiting, notes }: ShownPlan) => ({
+  init: ({ actions, waiting, notes }) => ({
     actions: actions.map(actionInit),
     waiting: waiting.map(waitingInit),
     notes: [...notes],

@@ -32,7 +32,10 @@ export class EventLog {
 
   list(query: EventQuery): readonly StoredEvent[] {
     if (query.limit <= 0) return [];
-    return this.#after(query.afterSequence, query).slice(-query.limit);
+    const { afterSequence, beforeSequence = Number.POSITIVE_INFINITY, limit } = query;
+    return this.#after(afterSequence, query)
+      .filter(({ sequence }) => sequence < beforeSequence)
+      .slice(-limit);
   }
 
   async *watch(query: EventQuery, signal: AbortSignal): AsyncGenerator<StoredEvent> {

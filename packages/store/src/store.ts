@@ -75,6 +75,8 @@ export type EventQuery = {
   readonly host: string | undefined;
   /** Only events after this sequence number. */
   readonly afterSequence: number;
+  /** Only events before this one, to page into the past; watches ignore it. */
+  readonly beforeSequence: number | undefined;
   /** At most so many, the newest. */
   readonly limit: number;
 };

@@ -130,6 +130,7 @@ export const query = (about: Partial<EventQuery> = {}): EventQuery => ({
   instance: undefined,
   host: undefined,
   afterSequence: 0,
+  beforeSequence: undefined,
   limit: 100,
   ...about,
 });

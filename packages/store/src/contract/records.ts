@@ -49,6 +49,7 @@ export function eventContract(setup: Setup): void {
     expect(await texts({ limit: 0 })).toEqual([]);
     const [, second] = await c1.listEvents(query(), soon());
     expect(await texts({ afterSequence: second?.sequence ?? 0 })).toEqual(["2", "3"]);
+    expect(await texts({ beforeSequence: second?.sequence ?? 0 })).toEqual(["0"]);
   });
 
   test("a watch gives the newest, then what comes, until its signal fires", async () => {
