@@ -85,6 +85,22 @@ describe("a watch", () => {
     await expect(take(all.watch, 1)).rejects.toThrow(expect.objectContaining({ code: "aborted" }));
   });
 
+  test("whose signal aborted while it was registered has ended", async () => {
+    const abort = new AbortController();
+    await using daemon = await startFakeDaemon();
+    await using connection = await connect({ socketPath: daemon.socketPath, uri: "test:///x" });
+    const peer = await daemon.peer;
+    const watching = connection.domains.watch({ signal: abort.signal });
+    const request = await peer.next();
+    abort.abort();
+    peer.reply(request, (w) => w.int(7));
+    const watch = await watching;
+    await expect(take(watch, 1)).rejects.toThrow(expect.objectContaining({ code: "aborted" }));
+    const disposed = watch[Symbol.asyncDispose]();
+    peer.reply(await peer.next());
+    await disposed;
+  });
+
   test("ends with the connection, transiently", async () => {
     await using all = await watched();
     const waiting = take(all.watch, 1);

@@ -37,6 +37,7 @@ export class LifecycleWatch implements AsyncIterable<LifecycleEvent>, AsyncDispo
     this.#signal = signal;
     this.#deregister = deregister;
     signal?.addEventListener("abort", this.#onAbort);
+    if (signal?.aborted) this.#onAbort();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<LifecycleEvent, void, undefined> {
