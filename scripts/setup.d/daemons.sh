@@ -43,7 +43,7 @@ start_libvirt() {
       mount -o remount,bind,ro /dev/kvm
     fi
     exec tini -s -- libvirtd --config "$1/libvirtd.conf"' sh "$state"
-  wait_for libvirt_runs
+  wait_for libvirtd libvirt_runs
 }
 
 docker_runs() { timeout 10 docker version; }
@@ -55,8 +55,8 @@ start_docker() {
     systemctl start docker
     return
   fi
-  start dockerd dockerd --pidfile "$state/dockerd-own.pid"
-  wait_for docker_runs
+  start dockerd dockerd --pidfile "$state/docker.pid"
+  wait_for dockerd docker_runs
 }
 
 busybox_image=evm/busybox:1
@@ -92,11 +92,15 @@ start() {
   echo "$!" >"$state/$name.pid"
 }
 
-# Waits until a check holds, for 60 s at most: the first start of a daemon probes the machine.
+# wait_for NAME CHECK: until the daemon answers; 60 s at most, its first start probes the machine.
 wait_for() {
-  local deadline=$((SECONDS + 60))
-  until "$1"; do
-    [ "$SECONDS" -lt "$deadline" ] || { tail -n 20 "$state"/*.log; return 1; }
+  local name=$1 check=$2 deadline=$((SECONDS + 60))
+  until "$check" >/dev/null 2>&1; do
+    if [ "$SECONDS" -ge "$deadline" ] || ! kill -0 "$(<"$state/$name.pid")"; then
+      echo "$name does not answer; its log ends:"
+      tail -n 15 "$state/$name.log"
+      return 1
+    fi
     sleep 0.1
   done
 }
