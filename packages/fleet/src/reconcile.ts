@@ -5,7 +5,7 @@
  * remembers nothing, so everything follows from the fleets, the orders and the reports:
  *
  *  1. survey        index the snapshot
- *  2. forget        leave out discards that are done
+ *  2. forget        leave out discards that are done, but for the newest of a wanted instance
  *  3. retire        deleted fleets and surplus instances → discard; undeclared fleets → stop (I4)
  *  4. adopt         what runs and is newer than every order is ordered where it is (I1)
  *  5. supersede     stop all but the newest incarnation of an instance; keep their disks (I4)

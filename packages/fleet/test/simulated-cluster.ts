@@ -107,12 +107,13 @@ export class SimulatedCluster {
 
   /** Rounds until nothing changes; the last plan. */
   settle(limit = 200): Plan {
+    this.act();
     for (let round = 0; round < limit; round += 1) {
-      const before = JSON.stringify(this.hosts.map((host) => host.observe()));
+      const before = JSON.stringify(this.hosts.map((host) => host.report()));
       const plan = this.round();
       const isQuiet = plan.orders.length === 0 && plan.forgottenFleets.length === 0;
-      const isSame = before === JSON.stringify(this.hosts.map((host) => host.observe()));
-      if (isQuiet && isSame) return plan;
+      if (isQuiet && before === JSON.stringify(this.hosts.map((host) => host.report())))
+        return plan;
     }
     this.faults.push(`I7: not settled after ${limit} rounds`);
     return this.plan();
@@ -166,6 +167,14 @@ export class SimulatedCluster {
       );
       const resting = new Set(wishes.filter((one) => one.isStopped).map((one) => one.index));
       return names.filter((name, index) => !resting.has(index) && !ready.has(name));
+    });
+  }
+
+  /** Names of instances that run on draining hosts. */
+  undrained(): readonly string[] {
+    return this.hosts.flatMap((host) => {
+      if (this.states.get(host.view.name)?.admin !== "draining") return [];
+      return host.observe().flatMap((one) => (one.phase === "ready" ? [one.name] : []));
     });
   }
 

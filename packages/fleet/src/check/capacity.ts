@@ -56,7 +56,8 @@ function sums({ view, before, written, entriesBefore }: HostChange): {
     const isNewRun = entry.desired === "run" && (previous === undefined || wasAtRest);
     // One that the host has already, unasked, is adopted: it takes nothing that it had not taken.
     const isAdopted = previous === undefined && phase !== undefined;
-    add(promised, needs, usesCpu, true);
+    const isGone = previous?.desired === "discard" && isReportCurrent && phase === undefined;
+    add(promised, needs, usesCpu, !isGone);
     if (isNewRun && !isAdopted) add(added, needs, true, previous === undefined);
   }
   return { promised, added };

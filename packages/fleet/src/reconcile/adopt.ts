@@ -1,4 +1,12 @@
-import { actionOn, addEntry, type FleetWork, latestOf, type Member, type Work } from "./work.ts";
+import {
+  actionOn,
+  addEntry,
+  type FleetWork,
+  isWanted,
+  latestOf,
+  type Member,
+  type Work,
+} from "./work.ts";
 
 /**
  * Orders the newest incarnation that a host reports, where it is newer than any that orders name:
@@ -6,11 +14,8 @@ import { actionOn, addEntry, type FleetWork, latestOf, type Member, type Work } 
  */
 export function adopt(work: Work): void {
   for (const fleet of work.fleets.values()) {
-    if (fleet.record?.state !== "active") continue;
     for (const member of fleet.members.values()) {
-      if (member.orphans.length > 0 && member.index < fleet.record.spec.replicas) {
-        adoptNewest(work, fleet, member);
-      }
+      if (member.orphans.length > 0 && isWanted(member)) adoptNewest(work, fleet, member);
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { Demands } from "./demands.ts";
-import { isSettled, type Work } from "./work.ts";
+import { isGone, isSettled, type Work } from "./work.ts";
 
 /**
  * Counts what is promised on every host (I3): CPU and memory until the host reports that the
@@ -12,7 +12,7 @@ export function countPromises(work: Work, demands: Demands): void {
       if (entry.desired === "forgotten") continue;
       load.entries += 1;
       const claim = demands.claimOf(entry);
-      if (claim === undefined) continue;
+      if (claim === undefined || isGone(entry)) continue;
       load.claimDisk(claim);
       if (!isSettled(entry)) load.claimRun(claim);
     }

@@ -1,14 +1,15 @@
-import { order, type Work } from "./work.ts";
+import { isGone, isWanted, latestOf, order, type Work } from "./work.ts";
 
 /**
- * Leaves out the discards that are done: the host has applied the order, and no longer lists the
- * incarnation. Until then the order stands, however long the host is away.
+ * Leaves out the discards that are done. The newest entry of an instance that is wanted stays
+ * until another follows it: it says where the count of incarnations stands, and without it an
+ * older one in quarantine would seem to be the newest.
  */
 export function forget(work: Work): void {
-  for (const { isCurrent, entries } of work.hosts) {
-    if (!isCurrent) continue;
+  for (const { entries } of work.hosts) {
     for (const entry of entries) {
-      if (entry.was !== "discard" || entry.observed !== undefined) continue;
+      if (!isGone(entry)) continue;
+      if (isWanted(entry.member) && latestOf(entry.member) === entry) continue;
       order(work, entry, "forgotten", "it is gone");
     }
   }

@@ -91,6 +91,17 @@ export const isSettled = (entry: Entry): boolean =>
   entry.host.isCurrent &&
   (entry.observed === undefined || !isAlive(entry.observed.phase));
 
+/**
+ * True where the host has applied the order to discard this incarnation, and lists it no more.
+ * Until then the order stands, however long the host is away.
+ */
+export const isGone = ({ was, host, observed }: Entry): boolean =>
+  was === "discard" && host.isCurrent && observed === undefined;
+
+/** True where the fleet is to have this instance, running or not. */
+export const isWanted = ({ fleet: { record }, index }: Member): boolean =>
+  record?.state === "active" && index < record.spec.replicas;
+
 /** Changes what is desired of an entry, and says so. */
 export function order(
   work: Work,
