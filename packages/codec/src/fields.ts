@@ -91,7 +91,8 @@ export const instanceName = named<InstanceName>(
 );
 export const digest = named<Digest>(isDigest, "sha256: and 64 lower-case hex digits");
 
-const ENTRY_TEXT = 'a text; numbers and true or false need quotes: "8080"';
+/** YAML reads an unquoted 8080 as a number: the most common slip. */
+export const ENTRY_TEXT = 'a text; numbers and true or false need quotes: "8080"';
 const entries = (key: z.ZodString, what: string) =>
   z
     .record(key, z.string({ error: ENTRY_TEXT }).max(MAX_TEXT_LENGTH, { error: ENTRY_TEXT }), {

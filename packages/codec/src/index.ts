@@ -2,6 +2,16 @@ export type { Codec, WireEnum } from "./codec.ts";
 export type { CodecErrorCode, Problem } from "./codec-error.ts";
 export { CodecError, describeProblem } from "./codec-error.ts";
 export { canonicalJson, sha256, templateDigest } from "./digest.ts";
+export { duration, parseDuration } from "./duration.ts";
+export type { BuildSource } from "./file-schema.ts";
+export { fleetFileJsonSchema } from "./file-schema.ts";
+export type { FileProblem, FleetFile, ParsedFleet, ParsedFleets } from "./fleet-file.ts";
+export {
+  describeFileProblem,
+  parseFleetFile,
+  parseFleetFiles,
+  resolveBuild,
+} from "./fleet-file.ts";
 export type { SettingsSource } from "./settings.ts";
 export { loadSettings } from "./settings.ts";
 export { fleetSpecCodec, imageCodec, resourcesCodec } from "./spec-codec.ts";
@@ -31,3 +41,5 @@ export {
   storedEventCodec,
   waitingCodec,
 } from "./talk-codec.ts";
+export type { HostConsoleRequest, HostLogsRequest } from "./verb-codec.ts";
+export { hostConsoleRequestCodec, hostLogsRequestCodec } from "./verb-codec.ts";
