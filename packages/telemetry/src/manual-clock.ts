@@ -43,7 +43,7 @@ export class ManualClock implements Clock {
     return promise;
   }
 
-  /** Lets `ms` pass: wakes whoever is due, each at its own moment, and lets it act before going on. */
+  /** Lets `ms` pass: wakes whoever is due, each at its moment, and lets it act before going on. */
   async advance(ms: number): Promise<void> {
     const end = this.#elapsedMs + ms;
     await settle();

@@ -1,4 +1,4 @@
-/** What a program shows of itself over HTTP: `/metrics` for Prometheus, `/healthz` for whoever asks. */
+/** What a program shows of itself over HTTP: `/metrics`, and `/healthz` with a reason. */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Registry } from "prom-client";

@@ -111,7 +111,7 @@ test("a wait ends with its signal", async () => {
   await expect(waiting).rejects.toThrow("abort");
 });
 
-test("work that outlasts its deadline is told to stop, and the error says what it was doing", async () => {
+test("work that outlasts its deadline is stopped, and the error says what it did", async () => {
   const clock = new ManualClock();
   const work = withDeadline({ clock, ms: 100, signal: never, doing: "listing" }, (signal) =>
     clock.sleep(1_000, signal),
