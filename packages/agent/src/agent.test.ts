@@ -1,0 +1,314 @@
+import { expect, test } from "vitest";
+import { AgentWorld, FLEET, HOST, web } from "./agent-world.testing.ts";
+
+test("what is ordered is made, started and reported ready", async () => {
+  await using world = new AgentWorld({ readyAfterMs: undefined });
+  await world.order([{ index: 0 }, { index: 1, kind: "vm" }]);
+  world.start();
+  await world.clock.advance(3_000);
+  expect(world.states()).toEqual({ "web-0000.1": "ready", "web-0001.1": "running" });
+  world.runtime.setReady(web(1), true);
+  await world.clock.advance(2_000);
+  expect(world.reported(web(1))).toMatchObject({ phase: "ready", kind: "vm", restarts: 0 });
+  expect(world.coordinator.reports().get(HOST)).toMatchObject({
+    generation: 1,
+    labels: { rack: "r1" },
+    capacity: { vcpuMillis: 7_000, memoryMib: 15 * 1024, diskMib: 100 * 1024 },
+    drivers: [{ isUsable: true }, { isUsable: true }],
+  });
+});
+
+test("an agent that is restarted adopts what runs", async () => {
+  await using world = new AgentWorld();
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(3_000);
+  const [before] = world.runtime.instances();
+  await world.stop();
+  expect(world.states()).toEqual({ "web-0000.1": "ready" });
+  world.cutOff();
+  world.start();
+  await world.clock.advance(30_000);
+  expect(world.runtime.instances()).toEqual([before]);
+});
+
+test("an agent that starts while the store is away keeps alive what it was ordered", async () => {
+  await using world = new AgentWorld();
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(3_000);
+  await world.stop();
+  world.cutOff();
+  world.runtime.crash(web(0));
+  world.start();
+  await world.clock.advance(1_000);
+  expect(world.states()).toEqual({ "web-0000.1": "ready" });
+});
+
+test("a crashed instance is restarted at once, and the restart is counted and told", async () => {
+  await using world = new AgentWorld();
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(10_000);
+  world.runtime.crash(web(0));
+  await world.clock.advance(200);
+  expect(world.states()).toEqual({ "web-0000.1": "ready" });
+  await world.clock.advance(3_000);
+  expect(world.reported(web(0))).toMatchObject({ phase: "ready", restarts: 1 });
+  expect(await world.events()).toContain("InstanceRestarted");
+});
+
+test("further restarts back off, and then the instance is given up with the reason", async () => {
+  await using world = new AgentWorld({ endsAfterMs: 100, exitCode: 3 });
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(700);
+  expect(world.states()).toEqual({ "web-0000.1": "exited" });
+  await world.clock.advance(60_000);
+  expect(world.reported(web(0))).toMatchObject({ phase: "failed", restarts: 3 });
+  expect(world.reported(web(0))?.reason).toContain("exit code 3");
+  expect(await world.events()).toContain("InstanceFailed");
+});
+
+test("what was given up stays so over a restart of the agent", async () => {
+  await using world = new AgentWorld({ endsAfterMs: 100, exitCode: 3 });
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(60_000);
+  await world.stop();
+  world.start();
+  await world.clock.advance(60_000);
+  expect(world.reported(web(0))).toMatchObject({ phase: "failed", restarts: 3 });
+});
+
+test("what orders no longer name is stopped and kept, and only a discard removes it", async () => {
+  await using world = new AgentWorld();
+  await world.order([{ index: 0 }, { index: 1 }]);
+  world.start();
+  await world.clock.advance(3_000);
+  await world.order([{ index: 1 }]);
+  await world.clock.advance(60_000);
+  expect(world.states()).toEqual({ "web-0000.1": "exited", "web-0001.1": "ready" });
+  await world.order([{ index: 0, desired: "discard" }, { index: 1 }]);
+  await world.clock.advance(3_000);
+  expect(world.states()).toEqual({ "web-0001.1": "ready" });
+});
+
+test("orders to stop break off a preparation", async () => {
+  await using world = new AgentWorld();
+  world.runtime.setDelay("prepare", 600_000);
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(3_000);
+  expect(world.reported(web(0))?.phase).toBe("preparing");
+  await world.order([]);
+  await world.clock.advance(3_000);
+  expect(world.coordinator.reports().get(HOST)?.instances).toEqual([]);
+  expect(world.states()).toEqual({});
+});
+
+test("orders of an older generation are refused, loudly, and change nothing", async () => {
+  await using world = new AgentWorld();
+  await world.order([{}], {}, 7);
+  world.start();
+  await world.clock.advance(3_000);
+  await world.order([], {}, 6);
+  await world.clock.advance(40_000);
+  expect(world.states()).toEqual({ "web-0000.1": "ready" });
+  expect((await world.events()).filter((reason) => reason === "OrdersRefused")).toHaveLength(1);
+});
+
+test("an orders file that cannot be read is kept aside, and the store is asked", async () => {
+  await using world = new AgentWorld();
+  world.stateDir.files.set("orders.binpb", Buffer.from("not orders"));
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(3_000);
+  expect(world.states()).toEqual({ "web-0000.1": "ready" });
+  expect(world.stateDir.files.has("orders.binpb.unreadable")).toBe(true);
+  expect(world.log.join("")).toContain("the orders on disk cannot be used");
+});
+
+test("a full state directory is told, and keeps nothing from running", async () => {
+  await using world = new AgentWorld();
+  world.stateDir.isFull = true;
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(3_000);
+  expect(world.states()).toEqual({ "web-0000.1": "ready" });
+  expect(world.log.join("")).toContain("ENOSPC");
+});
+
+test("what a driver cannot list is left alone, and the report says so", async () => {
+  await using world = new AgentWorld();
+  await world.order([{ index: 0 }, { index: 1 }]);
+  world.start();
+  await world.clock.advance(3_000);
+  world.runtime.failSometimes("list", { code: "unavailable", isAfterEffect: false }, 1);
+  await world.clock.advance(10_000);
+  await world.order([{ index: 1 }]);
+  world.runtime.crash(web(1));
+  await world.clock.advance(20_000);
+  expect(world.states()).toEqual({ "web-0000.1": "ready", "web-0001.1": "exited" });
+  expect(world.reported(web(0))?.phase).toBe("ready");
+  expect(world.reported(web(0))?.reason).toContain("the container driver cannot list");
+  world.runtime.failSometimes("list", { code: "unavailable", isAfterEffect: false }, 0);
+  await world.clock.advance(20_000);
+  expect(world.states()).toEqual({ "web-0000.1": "exited", "web-0001.1": "ready" });
+});
+
+test("trouble of the host does not use up an instance's restarts", async () => {
+  await using world = new AgentWorld();
+  world.runtime.failSometimes("start", { code: "unavailable", isAfterEffect: false }, 1);
+  await world.order([{}], { restart: { ...FLEET.restart, mode: "never" } });
+  world.start();
+  await world.clock.advance(120_000);
+  expect(world.reported(web(0))).toMatchObject({ phase: "starting", restarts: 0 });
+  expect(world.reported(web(0))?.reason).toContain("a fault was asked for");
+  world.runtime.failSometimes("start", { code: "unavailable", isAfterEffect: false }, 0);
+  await world.clock.advance(60_000);
+  expect(world.reported(web(0))?.phase).toBe("ready");
+});
+
+test("what cannot be made has failed, says why, and is tried again later", async () => {
+  await using world = new AgentWorld();
+  world.runtime.failNext("prepare", { code: "invalid", isAfterEffect: false });
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(3_000);
+  expect(world.reported(web(0))).toMatchObject({ phase: "failed" });
+  expect(world.reported(web(0))?.reason).toContain("a fault was asked for");
+  await world.clock.advance(60_000);
+  expect(world.reported(web(0))?.phase).toBe("ready");
+});
+
+test("no more instances start at once than there are slots", async () => {
+  await using world = new AgentWorld({ readyAfterMs: undefined });
+  world.slots = { prepares: 8, starts: 2, isHeldUntilReady: true };
+  await world.order([0, 1, 2, 3].map((index) => ({ index, kind: "vm" }) as const));
+  world.start();
+  await world.clock.advance(3_000);
+  const up = () => world.runtime.instances().filter(({ state }) => state === "running");
+  expect(up()).toHaveLength(2);
+  expect(world.reported(web(3))).toMatchObject({ phase: "starting" });
+  expect(world.reported(web(3))?.reason).toContain("waits for its turn");
+  world.runtime.setReady(web(0), true);
+  await world.clock.advance(1_000);
+  expect(up()).toHaveLength(2);
+  expect(world.runtime.instances().filter(({ state }) => state === "created")).toHaveLength(1);
+});
+
+test("a kind that the host does not run is reported as failed, with the reason", async () => {
+  await using world = new AgentWorld();
+  world.kinds = ["container"];
+  await world.order([{ kind: "vm" }]);
+  world.start();
+  await world.clock.advance(3_000);
+  expect(world.reported(web(0))?.reason).toContain("the driver is not enabled");
+});
+
+test("cut off, a host keeps running what keeps, and heals by itself", async () => {
+  await using world = new AgentWorld();
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(3_000);
+  world.cutOff();
+  await world.clock.advance(120_000);
+  expect(world.states()).toEqual({ "web-0000.1": "ready" });
+  world.runtime.crash(web(0));
+  await world.clock.advance(10_000);
+  expect(world.states()).toEqual({ "web-0000.1": "ready" });
+  world.heal();
+  await world.clock.advance(10_000);
+  expect(world.reported(web(0))).toMatchObject({ phase: "ready", restarts: 1 });
+  expect(await world.events()).toContain("InstanceRestarted");
+});
+
+test("what is to stop in isolation is stopped before the lease ends", async () => {
+  await using world = new AgentWorld();
+  await world.order([{}], { onIsolation: "stop" });
+  world.start();
+  await world.clock.advance(10_000);
+  expect(world.states()).toEqual({ "web-0000.1": "ready" });
+  world.leaseMs = undefined;
+  await world.clock.advance(2_000);
+  expect(world.states()).toEqual({ "web-0000.1": "ready" });
+  await world.clock.advance(3_000);
+  expect(world.states()).toEqual({ "web-0000.1": "exited" });
+  world.leaseMs = 6_000;
+  await world.clock.advance(2_000);
+  expect(world.states()).toEqual({ "web-0000.1": "ready" });
+});
+
+test("a stubborn instance is ended by force before the lease ends", async () => {
+  await using world = new AgentWorld({ isStubborn: true });
+  await world.order([{}], { onIsolation: "stop" });
+  world.start();
+  await world.clock.advance(10_000);
+  world.leaseMs = undefined;
+  await world.clock.advance(5_000);
+  expect(world.states()).toEqual({ "web-0000.1": "exited" });
+});
+
+test("an ordered stop that takes its time is hurried when the lease ends", async () => {
+  await using world = new AgentWorld({ isStubborn: true });
+  await world.order([{}], { onIsolation: "stop" });
+  world.start();
+  await world.clock.advance(10_000);
+  world.leaseMs = undefined;
+  await world.order([{ desired: "stop" }], { onIsolation: "stop" });
+  await world.clock.advance(5_000);
+  expect(world.states()).toEqual({ "web-0000.1": "exited" });
+});
+
+test("without any lease what runs goes on, but nothing isolable starts", async () => {
+  await using world = new AgentWorld();
+  await world.order([{}], { onIsolation: "stop" });
+  world.start();
+  await world.clock.advance(10_000);
+  await world.stop();
+  world.leaseMs = undefined;
+  await world.order([{}, { index: 1 }], { onIsolation: "stop" });
+  world.start();
+  await world.clock.advance(60_000);
+  expect(world.states()).toEqual({ "web-0000.1": "ready" });
+  expect(world.reported(web(1))?.reason).toContain("waits for a lease");
+});
+
+test("reports are written at most once a second, and now and then without news", async () => {
+  await using world = new AgentWorld();
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(5_000);
+  const times = new Set<number>();
+  const note = () => times.add(world.coordinator.reports().get(HOST)?.reportedAt ?? 0);
+  const end = new AbortController();
+  world.coordinator.watch(note, end.signal);
+  for (let round = 0; round < 50; round++) {
+    world.runtime.setReady(web(0), round % 2 === 0);
+    await world.clock.advance(100);
+  }
+  expect(times.size).toBeGreaterThanOrEqual(4);
+  expect(times.size).toBeLessThanOrEqual(6);
+  await world.clock.advance(5_000);
+  times.clear();
+  await world.clock.advance(61_000);
+  expect(times.size).toBe(2);
+  end.abort();
+});
+
+test("events that no longer fit are dropped, oldest first, and the loss is told", async () => {
+  await using world = new AgentWorld({ endsAfterMs: 50, exitCode: 0 });
+  const restart = { ...FLEET.restart, maxRestarts: 1_000_000, backoffMs: 100, maxBackoffMs: 100 };
+  await world.order(
+    Array.from({ length: 20 }, (_, index) => ({ index })),
+    { restart },
+  );
+  world.start();
+  await world.clock.advance(3_000);
+  world.cutOff();
+  await world.clock.advance(20_000);
+  world.heal();
+  await world.clock.advance(5_000);
+  expect(await world.events()).toContain("EventsDropped");
+});

@@ -1,0 +1,89 @@
+/**
+ * The leader's promise that nobody else is ordered to run this host's instances, as the host sees
+ * it: asked for every second, counted on the monotonic clock from when it was asked for.
+ *
+ * It matters only to fleets with `onIsolation: stop`: their instances are started only while the
+ * lease is held, and stopped before it ends, while the coordinator waits for its end and a margin
+ * before it orders them elsewhere (I2). The bound: a clock that drifts by less than
+ * `MAX_CLOCK_DRIFT`, and an agent that runs. A frozen agent stops nothing: only a watchdog outside
+ * of it could.
+ */
+import type { Clock } from "@evm/fleet";
+import type { HostStore } from "@evm/store";
+import { type Log, withDeadline } from "@evm/telemetry";
+
+const HEARTBEAT_MS = 1_000;
+/** An answer takes milliseconds; a late one is as good as none, the next heartbeat is due. */
+const ANSWER_TIMEOUT_MS = 900;
+/** What two quartz clocks differ by at most, with a factor of ten to spare. */
+const MAX_CLOCK_DRIFT = 0.001;
+/**
+ * So long before the end instances are stopped: time to list them (milliseconds), for
+ * `ISOLATION_GRACE_MS` to end by themselves, and to end them by force.
+ */
+const STOP_MARGIN_MS = 2_500;
+/** How long an instance may take to end by itself when the lease runs out. */
+export const ISOLATION_GRACE_MS = 1_000;
+
+/** `none`: never granted since this agent started. `ending`: too late to rely on it. */
+export type LeaseState = "none" | "held" | "ending";
+
+export type LeaseOptions = {
+  readonly store: Pick<HostStore, "host" | "heartbeat">;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Of the orders last applied: part of the heartbeat. */
+  readonly generation: () => number;
+  /** Called when the lease is gained or regained. */
+  readonly onGained: () => void;
+};
+
+export class Lease {
+  readonly #options: LeaseOptions;
+  /** When it can no longer be relied on, on the monotonic clock. */
+  #usableUntilMs: number | undefined;
+
+  constructor(options: LeaseOptions) {
+    this.#options = options;
+  }
+
+  get state(): LeaseState {
+    if (this.#usableUntilMs === undefined) return "none";
+    return this.#options.clock.monotonicMs() < this.#usableUntilMs ? "held" : "ending";
+  }
+
+  /** How long it can be relied on if nobody renews it; undefined where it already cannot. */
+  get remainingMs(): number | undefined {
+    if (this.#usableUntilMs === undefined) return undefined;
+    const remainingMs = this.#usableUntilMs - this.#options.clock.monotonicMs();
+    return remainingMs > 0 ? remainingMs : undefined;
+  }
+
+  /** Sends heartbeats until the signal fires. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      const sentAtMs = clock.monotonicMs();
+      await this.#beat(sentAtMs, signal);
+      await clock.sleep(sentAtMs + HEARTBEAT_MS - clock.monotonicMs(), signal);
+    }
+  }
+
+  async #beat(sentAtMs: number, signal: AbortSignal): Promise<void> {
+    const { store, clock, log, generation, onGained } = this.#options;
+    const heartbeat = { host: store.host, generation: generation() };
+    const deadline = { clock, ms: ANSWER_TIMEOUT_MS, signal, doing: "sending a heartbeat" };
+    try {
+      const grant = await withDeadline(deadline, (limited) => store.heartbeat(heartbeat, limited));
+      if (grant === undefined) return;
+      const before = this.state;
+      this.#usableUntilMs = sentAtMs + grant.leaseMs * (1 - MAX_CLOCK_DRIFT) - STOP_MARGIN_MS;
+      if (before === "held" || this.state !== "held") return;
+      log.info("the lease is held", { epoch: grant.epoch, leaseMs: grant.leaseMs });
+      onGained();
+    } catch (error) {
+      signal.throwIfAborted();
+      log.debug("no answer to a heartbeat", { state: this.state, error });
+    }
+  }
+}

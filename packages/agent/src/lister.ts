@@ -1,0 +1,110 @@
+/**
+ * Keeps the listing of one driver current: the only truth on what runs (D1). Each driver has its
+ * own, so that one that hangs holds up nothing but its own instances.
+ */
+import type { Driver, DriverInstance } from "@evm/drivers";
+import type { Clock } from "@evm/fleet";
+import { errorText, type Log, Wake } from "@evm/telemetry";
+import { callDriver } from "./driver-call.ts";
+import type { AgentMetrics } from "./metrics.ts";
+
+/** Lists at least so often, for what the runtime did not tell of. */
+const POLL_MS = 5_000;
+/** A runtime in turmoil tells of hundreds of changes a second; each listing covers all of them. */
+const MIN_INTERVAL_MS = 50;
+/** A watch that broke off is opened again after this; meanwhile polling goes on. */
+const REWATCH_MS = 2_000;
+
+export type Listing = {
+  /** Counts the attempts to list: greater means begun later. 0: none has ended yet. */
+  readonly number: number;
+  /** What was listed by the last attempt that succeeded. */
+  readonly instances: readonly DriverInstance[];
+  /** Why there is no current listing; its instances may be out of date, and are left alone. */
+  readonly problem: string | undefined;
+};
+
+export type ListerOptions = {
+  readonly driver: Driver;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: AgentMetrics;
+  readonly onListed: () => void;
+};
+
+export class Lister {
+  readonly #options: ListerOptions;
+  readonly #log: Log;
+  readonly #wake = new Wake();
+  #begun = 0;
+  #latest: Listing = { number: 0, instances: [], problem: "not listed yet" };
+
+  constructor(options: ListerOptions) {
+    this.#options = options;
+    this.#log = options.log.child({ driver: options.driver.kind });
+  }
+
+  get driver(): Driver {
+    return this.#options.driver;
+  }
+
+  get latest(): Listing {
+    return this.#latest;
+  }
+
+  /** Number of the attempt last begun: only a later one sees what is done now. */
+  get begun(): number {
+    return this.#begun;
+  }
+
+  /** Lists again soon. */
+  refresh(): void {
+    this.#wake.wake();
+  }
+
+  /** Lists until the signal fires. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#listForever(signal), this.#watchForever(signal)]);
+  }
+
+  async #listForever(signal: AbortSignal): Promise<void> {
+    const { clock, onListed } = this.#options;
+    while (!signal.aborted) {
+      await this.#list(signal);
+      onListed();
+      await clock.sleep(MIN_INTERVAL_MS, signal);
+      await this.#wake.wait(POLL_MS - MIN_INTERVAL_MS, clock, signal);
+    }
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const { driver, clock, metrics } = this.#options;
+    const number = ++this.#begun;
+    try {
+      const call = { driver, verb: "list", clock, metrics, signal } as const;
+      const instances = await callDriver(call, (limited) => driver.list(limited));
+      if (this.#latest.problem !== undefined) {
+        this.#log.info("the driver lists", { instances: instances.length });
+      }
+      this.#latest = { number, instances, problem: undefined };
+    } catch (error) {
+      signal.throwIfAborted();
+      const problem = `the ${driver.kind} driver cannot list: ${errorText(error)}`;
+      if (this.#latest.problem !== problem) this.#log.warn(problem);
+      this.#latest = { number, instances: this.#latest.instances, problem };
+    }
+  }
+
+  async #watchForever(signal: AbortSignal): Promise<void> {
+    const { driver, clock } = this.#options;
+    while (!signal.aborted) {
+      try {
+        await driver.watch(() => this.refresh(), signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#log.warn("the driver's watch broke off", { error });
+      }
+      await clock.sleep(REWATCH_MS, signal);
+    }
+  }
+}

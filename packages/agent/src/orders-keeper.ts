@@ -1,0 +1,143 @@
+/**
+ * The orders in force: read anew whenever they may have changed, accepted only if they are newer
+ * (I5), and kept on disk, so that an agent restarted with the store away keeps everything alive.
+ */
+import { ordersCodec } from "@evm/codec";
+import { acceptOrders, type Clock, type Orders } from "@evm/fleet";
+import type { HostStore } from "@evm/store";
+import { type Log, Wake, withDeadline } from "@evm/telemetry";
+import type { EventLog } from "./events.ts";
+import { type AgentMetrics, measureUse } from "./metrics.ts";
+import type { StateDir } from "./state-dir.ts";
+
+const FILE = "orders.binpb";
+/** A watch only wakes early; this is what the agent relies on. */
+const POLL_MS = 30_000;
+/** After a read that failed; a change of JetStream's leader takes up to ten seconds. */
+const RETRY_MS = 2_000;
+const READ_TIMEOUT_MS = 10_000;
+
+export type OrdersKeeperOptions = {
+  readonly store: Pick<HostStore, "host" | "readOrders" | "watchOrders">;
+  readonly stateDir: StateDir;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: AgentMetrics;
+  readonly events: EventLog;
+  readonly onAccepted: () => void;
+};
+
+export class OrdersKeeper {
+  readonly #options: OrdersKeeperOptions;
+  #current: Orders | undefined;
+  #isSaved = true;
+  /** Why orders were refused last, so that it is told once and not every 30 seconds. */
+  #refusal: string | undefined;
+
+  constructor(options: OrdersKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined until there were any. */
+  get current(): Orders | undefined {
+    return this.#current;
+  }
+
+  /** Takes up the orders that an earlier run of the agent kept. */
+  async load(): Promise<void> {
+    const { stateDir, log, store } = this.#options;
+    const content = await stateDir.read(FILE);
+    if (content === undefined) return;
+    try {
+      const orders = ordersCodec.decode(content);
+      if (orders.host !== store.host) {
+        throw new Error(`they are for host ${orders.host}, and this is ${store.host}`);
+      }
+      this.#use(orders);
+      log.info("orders taken up from disk", { generation: orders.generation, epoch: orders.epoch });
+    } catch (error) {
+      const aside = await stateDir.setAside(FILE);
+      log.error("the orders on disk cannot be used; waiting for the store's", { aside, error });
+    }
+  }
+
+  /** Keeps them current until the signal fires. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { store, clock } = this.#options;
+    const wake = new Wake();
+    store.watchOrders(() => wake.wake(), signal);
+    while (!signal.aborted) {
+      const isRead = await this.#refresh(signal);
+      if (!this.#isSaved && this.#current !== undefined) await this.#save(this.#current);
+      await wake.wait(isRead && this.#isSaved ? POLL_MS : RETRY_MS, clock, signal);
+    }
+  }
+
+  async #refresh(signal: AbortSignal): Promise<boolean> {
+    const { store, clock, log } = this.#options;
+    const deadline = { clock, ms: READ_TIMEOUT_MS, signal, doing: "reading orders" };
+    try {
+      const incoming = await withDeadline(deadline, (limited) => store.readOrders(limited));
+      if (incoming !== undefined) await this.#consider(incoming);
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      log.debug("orders cannot be read now; the last ones stay in force", { error });
+      return false;
+    }
+  }
+
+  async #consider(incoming: Orders): Promise<void> {
+    const { epoch, generation } = incoming;
+    const acceptance = acceptOrders(this.#current, incoming);
+    switch (acceptance.kind) {
+      case "same":
+        return;
+      case "refused":
+        return this.#refuse(incoming, acceptance.reason);
+      case "accepted":
+        this.#refusal = undefined;
+        // On disk first: what is acted on must survive a crash (I5). A full disk is told, but
+        // must not keep the host from stopping what it is to stop.
+        await this.#save(incoming);
+        this.#use(incoming);
+        this.#options.log.info("orders accepted", {
+          epoch,
+          generation,
+          instances: incoming.instances.length,
+        });
+        this.#options.onAccepted();
+    }
+  }
+
+  #refuse({ epoch, generation }: Orders, reason: string): void {
+    if (this.#refusal === reason) return;
+    this.#refusal = reason;
+    const { log, metrics, events } = this.#options;
+    metrics.ordersRefused.inc();
+    log.error("orders refused", { epoch, generation, reason });
+    events.append({
+      severity: "error",
+      reason: "OrdersRefused",
+      text: `orders of epoch ${epoch}, generation ${generation} were refused: ${reason}`,
+    });
+  }
+
+  #use(orders: Orders): void {
+    const { metrics } = this.#options;
+    this.#current = orders;
+    metrics.epoch.set(orders.epoch);
+    metrics.generation.set(orders.generation);
+    measureUse(orders, metrics);
+  }
+
+  async #save(orders: Orders): Promise<void> {
+    try {
+      await this.#options.stateDir.write(FILE, ordersCodec.encode(orders));
+      this.#isSaved = true;
+    } catch (error) {
+      this.#isSaved = false;
+      this.#options.log.error("the orders in force cannot be saved; trying again", { error });
+    }
+  }
+}

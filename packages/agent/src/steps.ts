@@ -1,0 +1,192 @@
+/** Carries out what `converge` decides, within limits: each step is one verb of a driver. */
+import type { Driver, InstanceSpec } from "@evm/drivers";
+import type { Clock, Instant, ObservedPhase, Step, TemplateKind } from "@evm/fleet";
+import type { Log } from "@evm/telemetry";
+import { callDriver } from "./driver-call.ts";
+import type { EventLog } from "./events.ts";
+import { type Failure, Failures } from "./failures.ts";
+import { type HistoryKeeper, isRestart } from "./history.ts";
+import type { AgentMetrics } from "./metrics.ts";
+import { keyOf, type Subject, type TaskContext, type TaskKind, type Tasks } from "./tasks.ts";
+
+/** How many steps a driver carries out at once. */
+export type Slots = {
+  readonly prepares: number;
+  readonly starts: number;
+  /** An instance holds its slot until it is ready: for guests that need a whole CPU to boot. */
+  readonly isHeldUntilReady: boolean;
+};
+
+/** How long an instance may take to end by itself: Docker's own default; a guest's shutdown. */
+const GRACE_MS: Record<TemplateKind, number> = { container: 10_000, vm: 30_000 };
+
+/** Why a step was not begun, to be shown with its instance. */
+export type Hold = {
+  /** What to show instead of the phase that its driver lists. */
+  readonly phase: ObservedPhase | undefined;
+  readonly reason: string;
+  /** When to look again; undefined: something else will wake the agent. */
+  readonly until: Instant | undefined;
+};
+
+export type StepOptions = {
+  /** Instances that still hold a slot for their start. */
+  readonly booting: (driver: TemplateKind) => number;
+  /** Overrides how long it may take to end by itself. */
+  readonly graceMs: number | undefined;
+};
+
+export type StepRunnerOptions = {
+  readonly drivers: ReadonlyMap<TemplateKind, Driver>;
+  readonly slots: Record<TemplateKind, Slots>;
+  readonly tasks: Tasks;
+  readonly history: HistoryKeeper;
+  readonly events: EventLog;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly metrics: AgentMetrics;
+};
+
+type Verb = Extract<Step, { kind: TaskKind }>;
+
+export class StepRunner {
+  readonly failures: Failures;
+  readonly #options: StepRunnerOptions;
+
+  constructor(options: StepRunnerOptions) {
+    this.#options = options;
+    this.failures = new Failures(options.clock, options.random);
+  }
+
+  /** Begins a step; where it cannot begin now, says why. */
+  begin(step: Step, subject: Subject, options: StepOptions): Hold | undefined {
+    const { tasks, history, drivers } = this.#options;
+    if (step.kind === "wait") {
+      return { phase: undefined, reason: step.reason, until: step.untilMs };
+    }
+    if (step.kind === "giveUp") {
+      history.note(step);
+      return { phase: "failed", reason: step.reason, until: undefined };
+    }
+    const task = tasks.of(subject);
+    if (task !== undefined) {
+      const isBegun = task.kind === "prepare" || task.kind === "start";
+      if (step.kind === "stop" && isBegun) tasks.cancel(subject, step.reason);
+      return undefined;
+    }
+    const driver = drivers.get(step.driver);
+    if (driver === undefined) {
+      const reason = `this host runs no ${step.driver}s: the driver is not enabled`;
+      return { phase: "failed", reason, until: undefined };
+    }
+    const hold = this.#backingOff(step) ?? this.#waitingForSlot(step, options);
+    if (hold !== undefined) return hold;
+    tasks.start(subject, step.kind, (context) =>
+      this.#carryOut(step, subject, context, () => this.#verb(step, driver, context, options)),
+    );
+    return undefined;
+  }
+
+  #backingOff(step: Verb): Hold | undefined {
+    const failure = this.failures.of(keyOf(step));
+    if (failure?.step !== step.kind || this.#options.clock.now() >= failure.retryAt)
+      return undefined;
+    // Whether a start that failed for good is tried again is for the restart policy to say.
+    if (step.kind === "start" && !failure.isTransient) return undefined;
+    return { phase: shownPhase(failure), reason: failure.reason, until: failure.retryAt };
+  }
+
+  #waitingForSlot(step: Verb, { booting }: StepOptions): Hold | undefined {
+    const { slots, tasks } = this.#options;
+    const { prepares, starts, isHeldUntilReady } = slots[step.driver];
+    if (step.kind === "prepare" && tasks.count(step.driver, "prepare") >= prepares) {
+      const reason = `waits for its turn: this host prepares ${prepares} ${step.driver}s at once`;
+      return { phase: "preparing", reason, until: undefined };
+    }
+    const taken = tasks.count(step.driver, "start") + (isHeldUntilReady ? booting(step.driver) : 0);
+    if (step.kind === "start" && taken >= starts) {
+      const reason = `waits for its turn: this host starts ${starts} ${step.driver}s at once`;
+      return { phase: "starting", reason, until: undefined };
+    }
+    return undefined;
+  }
+
+  async #carryOut(
+    step: Verb,
+    subject: Subject,
+    { signal }: TaskContext,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    const { history, events, clock, metrics } = this.#options;
+    const key = keyOf(subject);
+    const log = this.#options.log.child({ instance: key, step: step.kind });
+    const undo = history.note(step);
+    const begunMs = clock.monotonicMs();
+    log.info("step begun", { reason: step.reason });
+    try {
+      await work();
+      this.failures.clear(key);
+      log.info("step done", { ms: Math.round(clock.monotonicMs() - begunMs) });
+      if (!isRestart(step)) return;
+      metrics.restarts.inc({ kind: step.driver });
+      const text = `${key} was restarted: ${step.reason}`;
+      events.append({ severity: "warning", reason: "InstanceRestarted", text, instance: subject });
+    } catch (error) {
+      if (signal.aborted) return log.info("step broken off", { reason: signal.reason });
+      metrics.stepFailures.inc({ kind: step.driver, step: step.kind });
+      const failure = this.failures.note(key, step.kind, error);
+      log.warn("step failed", { attempt: failure.count, isTransient: failure.isTransient, error });
+      // The host's trouble is not the instance's: it does not use up the instance's restarts.
+      if (failure.isTransient) undo();
+    }
+  }
+
+  async #verb(
+    step: Verb,
+    driver: Driver,
+    { signal, onProgress }: TaskContext,
+    { graceMs = GRACE_MS[step.driver] }: StepOptions,
+  ): Promise<void> {
+    const { clock, metrics } = this.#options;
+    const call = { driver, verb: step.kind, clock, metrics, signal } as const;
+    switch (step.kind) {
+      case "prepare":
+        return callDriver(call, (limited) =>
+          driver.prepare(specOf(step), { signal: limited, onProgress }),
+        );
+      case "start":
+        return callDriver(call, (limited) => driver.start(step, limited));
+      case "stop":
+        return callDriver({ ...call, extraMs: graceMs }, (limited) =>
+          driver.stop(step, { graceMs, signal: limited }),
+        );
+      case "discard":
+        return callDriver(call, (limited) => driver.discard(step, limited));
+    }
+  }
+}
+
+function specOf({ ordered, template }: Extract<Step, { kind: "prepare" }>): InstanceSpec {
+  return {
+    name: ordered.name,
+    incarnation: ordered.incarnation,
+    fleet: ordered.fleet,
+    index: ordered.index,
+    templateDigest: template.digest,
+    template: template.template,
+    image: template.image,
+  };
+}
+
+function shownPhase({ step, isTransient }: Failure): ObservedPhase {
+  switch (step) {
+    case "prepare":
+      return isTransient ? "preparing" : "failed";
+    case "start":
+      return "starting";
+    case "stop":
+    case "discard":
+      return "stopping";
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * The work of the agent: one pass looks at the whole of what is ordered and the whole of what
+ * exists, and begins the next step of each instance. A pass only computes; listing and doing go on
+ * beside it.
+ *
+ *  W1 An instance is acted on only with a listing that succeeded and was begun after its last step
+ *     had ended.
+ *  W2 Whatever changes wakes the worker; it also looks by itself every `POLL_MS`.
+ *  W3 A fleet with `onIsolation: stop` is started only under a lease, and stopped before it ends.
+ *     Where none was granted since the agent started, nothing is stopped: a host that comes up
+ *     while nobody leads would otherwise stop what the last leader never gave away.
+ */
+import {
+  type Clock,
+  converge,
+  type Instant,
+  isolated,
+  type Observed,
+  type Orders,
+  type Step,
+  type TemplateKind,
+} from "@evm/fleet";
+import { type Health, type Log, Wake } from "@evm/telemetry";
+import { frozenNames, type Outdated } from "./frozen.ts";
+import type { HistoryKeeper } from "./history.ts";
+import { ISOLATION_GRACE_MS, type Lease } from "./lease.ts";
+import type { Lister, Listing } from "./lister.ts";
+import type { AgentMetrics } from "./metrics.ts";
+import { observe } from "./observe.ts";
+import { shownOf } from "./shown.ts";
+import type { Hold, StepRunner } from "./steps.ts";
+import { keyOf, type Subject, TASK_KINDS, type Task, type Tasks } from "./tasks.ts";
+
+const POLL_MS = 5_000;
+/** Spreads what waits for the same moment, as a share of the wait. */
+const JITTER = 0.1;
+/** Wake-ups come in bursts; one pass answers all that come within this time. */
+const MIN_INTERVAL_MS = 10;
+/** A guest not ready by then holds no slot any more: it must not keep all others waiting. */
+const MAX_BOOT_MS = 120_000;
+/** So long without a pass, the agent does not work. */
+const MAX_PASS_AGE_MS = 6 * POLL_MS;
+
+export type WorkerOptions = {
+  readonly orders: () => Orders | undefined;
+  readonly lease: Lease;
+  readonly listers: ReadonlyMap<TemplateKind, Lister>;
+  readonly tasks: Tasks;
+  readonly history: HistoryKeeper;
+  readonly steps: StepRunner;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly metrics: AgentMetrics;
+  /** Given everything on the host after every pass, as soon as every driver was asked once. */
+  readonly onPass: (shown: ReadonlyMap<string, Observed>) => void;
+};
+
+type Listings = ReadonlyMap<TemplateKind, Listing>;
+type Held = { readonly subject: Subject; readonly hold: Hold };
+
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #wake = new Wake();
+  readonly #outdated = new Map<string, Outdated>();
+  #observed: ReadonlyMap<string, Observed> = new Map();
+  #shown: ReadonlyMap<string, Observed> = new Map();
+  #lastLease: Lease["state"] = "none";
+  #passedAtMs: number;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#passedAtMs = options.clock.monotonicMs();
+  }
+
+  get health(): Health {
+    const ageMs = this.#options.clock.monotonicMs() - this.#passedAtMs;
+    if (ageMs <= MAX_PASS_AGE_MS) return { ok: true };
+    return { ok: false, reason: `the last pass was ${Math.round(ageMs / 1000)} s ago` };
+  }
+
+  /** Makes a pass soon. */
+  wake(): void {
+    this.#wake.wake();
+  }
+
+  /** A step ended: what its driver listed before says nothing about its instance (W1). */
+  taskEnded(task: Task): void {
+    const lister = this.#options.listers.get(task.subject.kind);
+    if (lister === undefined) return;
+    this.#outdated.set(keyOf(task.subject), { task, listing: lister.begun });
+    lister.refresh();
+    this.wake();
+  }
+
+  /** Makes passes until the signal fires. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, metrics } = this.#options;
+    while (!signal.aborted) {
+      const begunMs = clock.monotonicMs();
+      const nextMs = this.#pass();
+      this.#passedAtMs = clock.monotonicMs();
+      metrics.pass.observe((this.#passedAtMs - begunMs) / 1000);
+      await clock.sleep(MIN_INTERVAL_MS, signal);
+      await this.#wake.wait(nextMs, clock, signal);
+    }
+  }
+
+  /** @returns after how long to look again */
+  #pass(): number {
+    const { clock, listers, history, onPass } = this.#options;
+    const now = clock.now();
+    const listings = new Map([...listers].map(([kind, lister]) => [kind, lister.latest]));
+    const orders = this.#ordersUnderLease();
+    this.#observed = this.#observe(listings, now);
+    const frozen = this.#frozen(listings, orders);
+    const instances = orders?.instances.filter((one) => !frozen.has(one.name)) ?? [];
+    const steps = converge({
+      orders: orders && { ...orders, instances },
+      observed: [...this.#observed.values()].filter((one) => !frozen.has(one.name)),
+      history: history.records,
+      now,
+    });
+    const held = this.#begin(steps, orders);
+    const previous = this.#shown;
+    this.#shown = shownOf({ observed: this.#observed, held, previous, now });
+    const wasAllListed = [...listings.values()].every((listing) => listing.number > 0);
+    if (wasAllListed) onPass(this.#shown);
+    if (frozen.size === 0 && orders !== undefined) this.#forget(orders);
+    this.#count(held);
+    return this.#untilNext(held, now);
+  }
+
+  /** The orders in force, or what is left of them without the lease (W3). */
+  #ordersUnderLease(): Orders | undefined {
+    const { lease, tasks, log } = this.#options;
+    const orders = this.#options.orders();
+    const before = this.#lastLease;
+    this.#lastLease = lease.state;
+    if (orders === undefined || this.#lastLease !== "ending") return orders;
+    if (before === "held") {
+      log.warn("the lease ends: what is not to run in isolation is stopped");
+      // A stop that takes its time is begun anew, with the time that is left.
+      for (const { kind, subject } of tasks.all()) {
+        const isSlow = kind === "stop" && stopsInIsolation(orders, subject);
+        if (isSlow) tasks.cancel(subject, "the lease ends");
+      }
+    }
+    return isolated(orders);
+  }
+
+  #observe(listings: Listings, now: Instant): ReadonlyMap<string, Observed> {
+    const { tasks, history, steps } = this.#options;
+    return observe({
+      listings,
+      tasks: tasks.all(),
+      recordOf: (key) => history.records.get(key),
+      restartsOf: (key) => history.restartsOf(key),
+      failureOf: (key) => steps.failures.of(key)?.reason,
+      previous: this.#observed,
+      now,
+    });
+  }
+
+  #frozen(listings: Listings, orders: Orders | undefined): ReadonlySet<string> {
+    for (const [key, { task, listing }] of this.#outdated) {
+      const latest = listings.get(task.subject.kind);
+      if (latest?.problem === undefined && (latest?.number ?? 0) > listing) {
+        this.#outdated.delete(key);
+      }
+    }
+    const observed = this.#observed.values();
+    return frozenNames({ listings, orders, observed, outdated: this.#outdated.values() });
+  }
+
+  /** Begins every step that can be begun; returns the others. */
+  #begin(steps: readonly Step[], orders: Orders | undefined): readonly Held[] {
+    const held: Held[] = [];
+    for (const step of steps) {
+      const subject = this.#subjectOf(step);
+      const isIsolable = orders !== undefined && stopsInIsolation(orders, subject);
+      const hold =
+        this.#withoutLease(step, isIsolable) ??
+        this.#options.steps.begin(step, subject, {
+          booting: (kind) => this.#booting(kind),
+          graceMs: isIsolable && this.#lastLease === "ending" ? ISOLATION_GRACE_MS : undefined,
+        });
+      if (hold !== undefined) held.push({ subject, hold });
+      // What was begun is to be seen soon.
+      else this.wake();
+    }
+    return held;
+  }
+
+  #subjectOf(step: Step): Subject {
+    if (step.kind === "prepare") {
+      const { name, incarnation, fleet, index, template } = step.ordered;
+      return { name, incarnation, fleet, index, template, kind: step.driver };
+    }
+    const observed = this.#observed.get(keyOf(step));
+    if (observed === undefined) throw new Error(`${step.kind} ${keyOf(step)}: it does not exist`);
+    const { name, incarnation, fleet, index, template, kind } = observed;
+    return { name, incarnation, fleet, index, template, kind };
+  }
+
+  #withoutLease(step: Step, isIsolable: boolean): Hold | undefined {
+    const isStart = step.kind === "prepare" || step.kind === "start";
+    if (!isStart || !isIsolable || this.#lastLease === "held") return undefined;
+    const reason =
+      "waits for a lease: its fleet says onIsolation: stop, and no coordinator answers";
+    return { phase: undefined, reason, until: undefined };
+  }
+
+  /** Instances of a driver that still hold the slot of their start. */
+  #booting(kind: TemplateKind): number {
+    const since = this.#options.clock.now() - MAX_BOOT_MS;
+    const seen = [...this.#observed].filter(
+      ([key, one]) =>
+        one.kind === kind &&
+        one.phase === "running" &&
+        one.since > since &&
+        !this.#outdated.has(key),
+    );
+    const started = [...this.#outdated.values()].filter(
+      ({ task }) => task.subject.kind === kind && task.kind === "start",
+    );
+    return seen.length + started.length;
+  }
+
+  /** Drops what is remembered of incarnations that are neither ordered nor there. */
+  #forget(orders: Orders): void {
+    const ordered = new Set(orders.instances.map(keyOf));
+    const isKnown = (key: string) => ordered.has(key) || this.#observed.has(key);
+    this.#options.history.prune(isKnown);
+    this.#options.steps.failures.prune(isKnown);
+  }
+
+  #count(held: readonly Held[]): void {
+    const { metrics, tasks } = this.#options;
+    metrics.queueLength.set(held.length);
+    for (const kind of TASK_KINDS) {
+      metrics.tasks.set({ step: kind }, tasks.all().filter((task) => task.kind === kind).length);
+    }
+  }
+
+  #untilNext(held: readonly Held[], now: Instant): number {
+    const { lease, random } = this.#options;
+    const dueMs = Math.min(...held.flatMap(({ hold }) => hold.until ?? [])) - now;
+    const jittered = Math.max(0, dueMs) * (1 + JITTER * random());
+    return Math.min(POLL_MS, jittered, lease.remainingMs ?? POLL_MS);
+  }
+}
+
+const stopsInIsolation = (orders: Orders, { fleet }: Subject): boolean =>
+  orders.fleets.some((one) => one.name === fleet && one.onIsolation === "stop");
