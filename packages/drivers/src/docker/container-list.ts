@@ -8,12 +8,11 @@
  *  L2 What the list shows differs after every start: a network endpoint's id is new each time, and the
  *     status text of one that ended tells for how long.
  */
-import type { ContainerInfo, ContainerInspectInfo } from "dockerode";
+import type { ContainerInfo } from "dockerode";
 import type { DriverInstance } from "../driver.ts";
 import { INSTANCE_LABEL } from "./container-labels.ts";
 import { instanceOf } from "./container-view.ts";
 import type { DockerEngine } from "./docker-engine.ts";
-import { alreadySo } from "./docker-error.ts";
 
 type Answer = { readonly shown: string; readonly instance: DriverInstance | undefined };
 
@@ -55,13 +54,7 @@ export class ContainerList {
 
   /** Undefined where it is not EVM's, or was removed since. */
   async #inspect(id: string, signal: AbortSignal): Promise<DriverInstance | undefined> {
-    const doing = `inspecting container ${id}`;
-    const container = await this.#engine.call(
-      doing,
-      signal,
-      (docker, abortSignal): Promise<ContainerInspectInfo | void> =>
-        docker.getContainer(id).inspect({ abortSignal }).catch(alreadySo(404)),
-    );
+    const container = await this.#engine.inspect(id, `inspecting container ${id}`, signal);
     return container === undefined ? undefined : instanceOf(container);
   }
 }

@@ -10,6 +10,12 @@ type Shown = Pick<DriverInstance, "state" | "exit" | "reason">;
 /** Longer output of a failing health check is cut: a reason is for reading. */
 const MAX_REASON_LENGTH = 300;
 
+/** What the init in the container, like any shell, tells by its exit code. */
+const EXIT_CODES: ReadonlyMap<number, string> = new Map([
+  [126, "the command cannot be executed"],
+  [127, "no such command"],
+]);
+
 /** Undefined where the container is not EVM's. */
 export function instanceOf(container: ContainerInspectInfo): DriverInstance | undefined {
   const identity = identityOf(container.Config.Labels);
@@ -56,7 +62,9 @@ function runningOf(state: State): Shown {
 function exitOf(state: State): Shown {
   const isSuccess = state.ExitCode === 0;
   if (isSuccess) return { state: "exited", exit: "success", reason: undefined };
-  const detail = state.OOMKilled ? "out of memory" : state.Error;
+  const detail = state.OOMKilled
+    ? "out of memory"
+    : (EXIT_CODES.get(state.ExitCode) ?? state.Error);
   const reason = `exit code ${state.ExitCode}${detail === "" ? "" : `: ${detail}`}`;
   return { state: "exited", exit: "failure", reason };
 }

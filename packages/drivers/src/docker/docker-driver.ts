@@ -142,7 +142,7 @@ class DockerDriver implements Driver {
   }
 
   async #isPrepared(spec: InstanceSpec, doing: string, signal: AbortSignal): Promise<boolean> {
-    const container = await this.#inspect(nameOf(spec), doing, signal);
+    const container = await this.#engine.inspect(nameOf(spec), doing, signal);
     if (container === undefined) return false;
     if (isOf(container, spec)) return true;
     throw new DriverError("failed", `${doing}: a container that is not EVM's has this name`);
@@ -154,7 +154,7 @@ class DockerDriver implements Driver {
     doing: string,
     signal: AbortSignal,
   ): Promise<ContainerInspectInfo | undefined> {
-    const container = await this.#inspect(nameOf(ref), doing, signal);
+    const container = await this.#engine.inspect(nameOf(ref), doing, signal);
     return container !== undefined && isOf(container, ref) ? container : undefined;
   }
 
@@ -162,17 +162,6 @@ class DockerDriver implements Driver {
     const found = await this.#find(ref, doing, signal);
     if (found !== undefined) return found;
     throw new DriverError("notFound", `${doing}: there is no such container of EVM's`);
-  }
-
-  #inspect(
-    name: string,
-    doing: string,
-    signal: AbortSignal,
-  ): Promise<ContainerInspectInfo | undefined> {
-    return this.#engine.call(doing, signal, async (docker, abortSignal) => {
-      const inspected = docker.getContainer(name).inspect({ abortSignal });
-      return (await inspected.catch(alreadySo(404))) ?? undefined;
-    });
   }
 }
 

@@ -1,8 +1,8 @@
 /** The Docker daemon, with what dockerode lacks: deadlines, one kind of error, streams that end. */
-import Dockerode from "dockerode";
+import Dockerode, { type ContainerInspectInfo } from "dockerode";
 import type { Clock } from "../clock.ts";
 import { DriverError } from "../driver.ts";
-import { toDriverError } from "./docker-error.ts";
+import { alreadySo, toDriverError } from "./docker-error.ts";
 
 export type DockerEngineOptions = { readonly socketPath: string; readonly clock: Clock };
 
@@ -51,6 +51,18 @@ export class DockerEngine {
       settled.abort();
       signal.removeEventListener("abort", cancel);
     }
+  }
+
+  /** @param container its name or id; undefined where there is none */
+  async inspect(
+    container: string,
+    doing: string,
+    signal: AbortSignal,
+  ): Promise<ContainerInspectInfo | undefined> {
+    const inspected = await this.call(doing, signal, (docker, abortSignal) =>
+      docker.getContainer(container).inspect({ abortSignal }).catch(alreadySo(404)),
+    );
+    return inspected ?? undefined;
   }
 
   /** Reads a stream of the daemon until it ends or the reader leaves. The deadline is its opening's. */

@@ -26,10 +26,10 @@ export function toDriverError(doing: string, error: unknown): DriverError {
   return new DriverError(codeOf(error, text), `${doing}: ${text}`, { cause: error });
 }
 
-/** The daemon's own words rather than dockerode's frame around them. */
-export function messageOf(error: unknown): string {
-  const text = textOf(fieldOf(error, "json"), "message") ?? textOf(error, "message");
-  return (text ?? String(error)).trim();
+/** The daemon's own words, without dockerode's frame around them. */
+function messageOf(error: unknown): string {
+  const text = textOf(error, "message") ?? String(error);
+  return text.replace(/^\(HTTP code \d+\) [^-]*- /, "").trim();
 }
 
 /** What a message of the daemon means where no status tells; undefined where it is not known. */
@@ -57,7 +57,7 @@ const TEXTS: readonly { readonly pattern: RegExp; readonly code: DriverErrorCode
   },
   {
     pattern:
-      /dial tcp|connection (refused|reset)|i\/o timeout|TLS handshake|unexpected EOF|context canceled/i,
+      /dial tcp|connection (refused|reset)|i\/o timeout|TLS handshake|\bEOF$|context canceled/i,
     code: "unavailable",
   },
 ];

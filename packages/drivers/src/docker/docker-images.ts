@@ -61,6 +61,7 @@ export class DockerImages {
 
   async #pull(reference: string, { signal, onProgress }: PrepareOptions): Promise<void> {
     const doing = `pulling image ${reference}`;
+    onProgress(doing);
     const progress = new PullProgress(doing, onProgress);
     const pieces = this.#engine.stream(
       doing,

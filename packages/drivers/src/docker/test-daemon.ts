@@ -59,6 +59,12 @@ export class TestDaemon implements AsyncDisposable {
     });
   }
 
+  /** Removes all by force: a daemon that ends would give each of them ten seconds. */
+  async removeContainers(): Promise<void> {
+    const containers = await this.cli("ps", "--all", "--quiet");
+    if (containers !== "") await this.cli("rm", "--force", ...containers.split("\n"));
+  }
+
   /** Ends the daemon, and with it its containers. */
   async halt(): Promise<void> {
     const child = this.#process;
@@ -69,9 +75,7 @@ export class TestDaemon implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Else the daemon would give each of them ten seconds to end.
-    const containers = await this.cli("ps", "--all", "--quiet");
-    if (containers !== "") await this.cli("rm", "--force", ...containers.split("\n"));
+    await this.removeContainers();
     await this.halt();
     await run("ip", ["link", "delete", this.#bridge]);
     await rm(this.#directory, { recursive: true, force: true });

@@ -18,8 +18,6 @@ export type LinkOptions = {
 const FIRST_BACKOFF_MS = 100;
 /** libvirtd restarts within a few seconds: nobody waits much longer than that for nothing. */
 const MAX_BACKOFF_MS = 5_000;
-/** A daemon that accepts and does not answer has hung, or probes QEMU for the first time. */
-const CONNECT_TIMEOUT_MS = 60_000;
 
 export class Link implements AsyncDisposable {
   readonly #options: LinkOptions;
@@ -62,9 +60,7 @@ export class Link implements AsyncDisposable {
   async #open(): Promise<Connection> {
     const { socketPath, uri, clock } = this.#options;
     try {
-      const deadline = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
-      const signal = AbortSignal.any([this.#ended.signal, deadline]);
-      const connection = await connect({ socketPath, uri, signal });
+      const connection = await connect({ socketPath, uri, signal: this.#ended.signal });
       this.#failure = undefined;
       this.#backoffMs = FIRST_BACKOFF_MS;
       // Owned here: it resolves when the connection is lost, whatever else goes on.

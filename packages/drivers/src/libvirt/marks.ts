@@ -46,10 +46,18 @@ export type Marks = {
   readonly run: Run | undefined;
 };
 
-export function marksToXml(marks: Marks): string {
-  const { readiness, network, run } = marks;
-  return element(`${MARKS_PREFIX}:instance`, {
+/** The element for a domain's definition. */
+export const marksToXml = (marks: Marks): string =>
+  element(`${MARKS_PREFIX}:instance`, {
     [`xmlns:${MARKS_PREFIX}`]: MARKS_URI,
+    ...attributesFor(marks),
+  });
+
+/** The element as libvirt wants it where it is set alone: it adds the namespace itself. */
+export const bareMarksToXml = (marks: Marks): string => element("instance", attributesFor(marks));
+
+function attributesFor({ readiness, network, run, ...marks }: Marks) {
+  return {
     name: marks.name,
     incarnation: marks.incarnation,
     fleet: marks.fleet,
@@ -63,10 +71,10 @@ export function marksToXml(marks: Marks): string {
     }),
     ...(run !== undefined && { "started-at": run.startedAt, "is-ready": String(run.isReady) }),
     ...(run?.end !== undefined && { exit: run.end.exit, "exit-reason": run.end.reason }),
-  });
+  };
 }
 
-/** Undefined where the element is not EVM's, or not as EVM writes it. */
+/** Reads either. Undefined where the element is not EVM's, or not as EVM writes it. */
 export function marksFromXml(xml: string): Marks | undefined {
   const attributes = attributesOf(xml);
   const text = (name: string): string => attributes.get(name) ?? "";

@@ -1,0 +1,120 @@
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type RequestListener } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { type Clock, systemClock } from "../clock.ts";
+import { labelsOf } from "./container-labels.ts";
+import { ContainerList } from "./container-list.ts";
+import { DockerEngine } from "./docker-engine.ts";
+import { containerSpec } from "./test-specs.ts";
+
+const signal = new AbortController().signal;
+
+test("a call that is not answered ends at its deadline", async () => {
+  const clock: Clock = { now: () => 0, sleep: async () => {} };
+  const engine = await engineOver(() => {}, clock);
+  const inspected = engine.inspect("web-0001.1", "inspecting", signal);
+  await expect(inspected).rejects.toMatchObject({
+    code: "cancelled",
+    message: "inspecting: no answer within 60 s",
+  });
+});
+
+test("a call that is not answered ends with its signal", async () => {
+  const leaving = new AbortController();
+  const engine = await engineOver(() => leaving.abort());
+  const inspected = engine.inspect("web-0001.1", "inspecting", leaving.signal);
+  await expect(inspected).rejects.toMatchObject({ code: "cancelled" });
+});
+
+test.each([
+  [400, "bad parameter", "invalid"],
+  [404, "no such thing", "notFound"],
+  [409, "name in use", "failed"],
+  [500, "write /x: no space left on device", "exhausted"],
+  [500, "driver failed: Bind for 0.0.0.0:80 failed: port is already allocated", "exhausted"],
+  [500, "Get https://r.example/v2/: dial tcp: lookup r.example: no such host", "unavailable"],
+  [500, "something else", "failed"],
+])("status %i with %j is told as %s, in the daemon's words", async (status, message, code) => {
+  const engine = await engineOver((_request, response) => {
+    response.writeHead(status, { "content-type": "application/json" });
+    response.end(JSON.stringify({ message }));
+  });
+  const started = engine.call("starting x", signal, (docker) => docker.getContainer("x").start());
+  await expect(started).rejects.toMatchObject({ code, message: `starting x: ${message}` });
+});
+
+test("a stream that breaks off is an error, and what came before is kept", async () => {
+  const engine = await engineOver((_request, response) => {
+    response.write("some", () => response.destroy());
+  });
+  const seen: string[] = [];
+  const reading = (async () => {
+    const stream = engine.stream("pulling x", signal, (docker) => docker.pull("x"));
+    for await (const piece of stream) seen.push(Buffer.from(piece).toString());
+  })();
+  await expect(reading).rejects.toMatchObject({ code: "unavailable" });
+  expect(seen).toEqual(["some"]);
+});
+
+test("a daemon that is not there is unavailable", async () => {
+  const engine = new DockerEngine({ socketPath: "/nonexistent/docker.sock", clock: systemClock });
+  await expect(engine.inspect("x", "inspecting x", signal)).rejects.toMatchObject({
+    code: "unavailable",
+    message: expect.stringMatching(/^inspecting x: .*ENOENT/),
+  });
+});
+
+test("a list inspects a container only when what it shows has changed", async () => {
+  const shown = { state: "running", status: "Up 1 second", endpoint: "first" };
+  let inspections = 0;
+  const engine = await engineOver(({ url = "" }, response) => {
+    const isList = url.startsWith("/containers/json");
+    if (!isList) inspections++;
+    response.end(JSON.stringify(isList ? [listed(shown)] : inspected(inspections)));
+  });
+  const list = new ContainerList(engine);
+  const read = async () => (await list.read(signal)).map(({ startedAt }) => startedAt);
+  expect(await read()).toEqual([1000]);
+  shown.status = "Up 2 seconds";
+  expect(await read()).toEqual([1000]);
+  shown.status = "Up 2 seconds (healthy)";
+  expect(await read()).toEqual([2000]);
+  shown.endpoint = "second";
+  expect(await read()).toEqual([3000]);
+  Object.assign(shown, { state: "exited", status: "Exited (0) 3 seconds ago", endpoint: "" });
+  expect(await read()).toEqual([4000]);
+  expect(await read()).toEqual([4000]);
+  shown.status = "Exited (0) Less than a second ago";
+  expect(await read()).toEqual([5000]);
+});
+
+const listed = (shown: { state: string; status: string; endpoint: string }) => ({
+  Id: "c1",
+  State: shown.state,
+  Status: shown.status,
+  NetworkSettings: { Networks: { bridge: { EndpointID: shown.endpoint } } },
+});
+
+const inspected = (second: number) => ({
+  Id: "c1",
+  Config: { Labels: labelsOf(containerSpec(1)) },
+  State: { Status: "running", StartedAt: new Date(second * 1000).toISOString() },
+  NetworkSettings: { Networks: {} },
+});
+
+/** An engine over a server that answers as it is told. */
+async function engineOver(answer: RequestListener, clock: Clock = systemClock) {
+  const directory = await mkdtemp(join(tmpdir(), "evm-engine-"));
+  const socketPath = join(directory, "docker.sock");
+  const server = createServer(answer).listen(socketPath);
+  await once(server, "listening");
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    server.close();
+    await rm(directory, { recursive: true });
+  });
+  return new DockerEngine({ socketPath, clock });
+}

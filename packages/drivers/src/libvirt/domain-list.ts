@@ -1,0 +1,207 @@
+/** EVM's domains and their marks: read in one call per pass, written where something new is seen. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  AffectFlags,
+  type Connection,
+  type Domain,
+  type DomainRef,
+  type DomainState,
+  type DomainStats,
+  domainState,
+  hasCode,
+  isNoDomain,
+  isOperationInvalid,
+  StatsGroups,
+} from "@evm/libvirt";
+import type { Clock } from "../clock.ts";
+import type { DriverInstance } from "../driver.ts";
+import { findText, type LogCursor } from "./console-log.ts";
+import { leasesOf } from "./host-facts.ts";
+import {
+  bareMarksToXml,
+  MARKS_PREFIX,
+  MARKS_URI,
+  type Marks,
+  macOf,
+  marksFromXml,
+  uuidOf,
+} from "./marks.ts";
+import { currentRun, isUp, observe } from "./observe.ts";
+
+/** libvirt's number for the run that a domain is in; undefined while it is off. */
+type RunId = number | undefined;
+
+type Known = {
+  readonly id: RunId;
+  /** Undefined for a domain that is not EVM's. */
+  readonly marks: Marks | undefined;
+  readonly cursor: LogCursor | undefined;
+};
+
+type Listed = { readonly domain: Domain; readonly state: DomainState; readonly marks: Marks };
+
+export class DomainList {
+  readonly #clock: Clock;
+  /** By UUID; as many as there are domains with a UUID like EVM's, for others leave with each pass. */
+  readonly #known = new Map<string, Known>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async list(connection: Connection, signal: AbortSignal): Promise<readonly DriverInstance[]> {
+    const all = await connection.domains.stats({ groups: StatsGroups.state, signal });
+    const ours = all.filter(({ domain }) => domain.uuid === uuidOf(domain.name));
+    const uuids = new Set(ours.map(({ domain }) => domain.uuid));
+    for (const uuid of this.#known.keys()) if (!uuids.has(uuid)) this.#known.delete(uuid);
+    const listed = await this.#withMarks(connection, ours, signal);
+    const addresses = await addressesOf(connection, listed, signal);
+    const instances = await Promise.all(
+      listed.map((it) => this.#look(connection, it, addresses, signal)),
+    );
+    return instances.sort(byName);
+  }
+
+  /** The domain's marks, undefined where it is not EVM's; throws where there is no such domain. */
+  async marksOf(
+    connection: Connection,
+    domain: DomainRef,
+    signal: AbortSignal,
+  ): Promise<Marks | undefined> {
+    try {
+      const part = { kind: "element", uri: MARKS_URI } as const;
+      return marksFromXml(await connection.domains.metadata(domain, part, { signal }));
+    } catch (error) {
+      if (hasCode(error, "NO_DOMAIN_METADATA")) return undefined;
+      throw error;
+    }
+  }
+
+  async folderOf(connection: Connection, domain: DomainRef, signal: AbortSignal): Promise<string> {
+    return (await this.marksOf(connection, domain, signal))?.folder ?? "";
+  }
+
+  /** Notes that a new run begins, before it does. */
+  async noteStart(connection: Connection, domain: DomainRef, signal: AbortSignal): Promise<string> {
+    const marks = await this.marksOf(connection, domain, signal);
+    if (marks === undefined) throw new Error(`${domain.name} lost its marks`);
+    const run = { startedAt: this.#clock.now(), isReady: false, end: undefined };
+    this.forget(domain);
+    await writeMarks(connection, domain, { ...marks, run }, { flags: AffectFlags.config, signal });
+    return marks.folder;
+  }
+
+  forget(domain: DomainRef): void {
+    this.#known.delete(domain.uuid);
+  }
+
+  async #withMarks(
+    connection: Connection,
+    stats: readonly DomainStats[],
+    signal: AbortSignal,
+  ): Promise<readonly Listed[]> {
+    const listed = stats.map(async ({ domain, parameters }): Promise<readonly Listed[]> => {
+      const marks = await this.#cachedMarks(connection, domain, signal);
+      if (marks === undefined) return [];
+      const number = (name: string) => Number(parameters.get(name));
+      return [{ domain, marks, state: domainState(number("state.state"), number("state.reason")) }];
+    });
+    return (await Promise.all(listed)).flat();
+  }
+
+  async #cachedMarks(
+    connection: Connection,
+    domain: Domain,
+    signal: AbortSignal,
+  ): Promise<Marks | undefined> {
+    const known = this.#known.get(domain.uuid);
+    if (known !== undefined && known.id === domain.id) return known.marks;
+    // A domain that goes away meanwhile is not listed.
+    const marks = await this.marksOf(connection, domain, signal).catch((error: unknown) => {
+      if (!isNoDomain(error)) throw error;
+    });
+    this.#known.set(domain.uuid, { id: domain.id, marks: marks ?? undefined, cursor: undefined });
+    return marks ?? undefined;
+  }
+
+  async #look(
+    connection: Connection,
+    { domain, state, marks }: Listed,
+    addresses: ReadonlyMap<string, string>,
+    signal: AbortSignal,
+  ): Promise<DriverInstance> {
+    const now = this.#clock.now();
+    const up = isUp(state);
+    const { instance, run } = observe(marks, state, {
+      now,
+      isTextShown: up && (await this.#isTextShown(domain, marks, now)),
+      isDiskThere: up || (await exists(join(marks.folder, "disk.qcow2"))),
+      address: addresses.get(macOf(domain.name)),
+    });
+    if (run !== marks.run) {
+      await this.#note(connection, domain, { ...marks, run }, signal);
+    }
+    return instance;
+  }
+
+  async #isTextShown(domain: Domain, marks: Marks, now: number): Promise<boolean> {
+    const { readiness, folder } = marks;
+    const { isReady, startedAt } = currentRun(marks.run, now);
+    if (readiness === undefined || isReady) return false;
+    const known = this.#known.get(domain.uuid);
+    const cursor = known?.id === domain.id ? known?.cursor : undefined;
+    const found = await findText(folder, readiness.text, { since: startedAt, cursor });
+    this.#known.set(domain.uuid, { id: domain.id, marks, cursor: found.cursor });
+    return found.isFound;
+  }
+
+  async #note(
+    connection: Connection,
+    domain: Domain,
+    marks: Marks,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const live = domain.id === undefined ? 0 : AffectFlags.live;
+    try {
+      await writeMarks(connection, domain, marks, { flags: AffectFlags.config | live, signal });
+      this.#known.set(domain.uuid, { id: domain.id, marks, cursor: undefined });
+    } catch (error) {
+      // It has changed in this moment: the next pass looks again.
+      if (!isOperationInvalid(error) && !isNoDomain(error)) throw error;
+      this.forget(domain);
+    }
+  }
+}
+
+async function writeMarks(
+  connection: Connection,
+  domain: DomainRef,
+  marks: Marks,
+  options: { flags: number; signal: AbortSignal },
+): Promise<void> {
+  const value = bareMarksToXml(marks);
+  const metadata = { kind: "element", uri: MARKS_URI, key: MARKS_PREFIX, value } as const;
+  await connection.domains.setMetadata(domain, metadata, options);
+}
+
+/** By MAC address, of all networks that running domains are on: two calls for each network. */
+async function addressesOf(
+  connection: Connection,
+  listed: readonly Listed[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const running = listed.filter(({ state }) => isUp(state));
+  const networks = new Set(running.flatMap(({ marks }) => marks.network ?? []));
+  const leases = await Promise.all([...networks].map((it) => leasesOf(connection, it, signal)));
+  return new Map(leases.flatMap((it) => [...it]));
+}
+
+const byName = (a: DriverInstance, b: DriverInstance): number =>
+  a.name === b.name ? a.incarnation - b.incarnation : a.name < b.name ? -1 : 1;
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
