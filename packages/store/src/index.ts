@@ -1,6 +1,10 @@
 export { EventOutbox, type EventOutboxOptions, MAX_OUTBOX_EVENTS } from "./event-outbox.ts";
 export type { MemoryStore } from "./memory/memory-store.ts";
 export { createMemoryStore } from "./memory/memory-store.ts";
+export type { CoordinatorOptions } from "./nats/coordinator.ts";
+export { connectCoordinator } from "./nats/coordinator.ts";
+export type { HostOptions } from "./nats/host.ts";
+export { connectHost } from "./nats/host.ts";
 export type {
   CommitOutcome,
   CommitRequest,
@@ -24,4 +28,11 @@ export type {
   Write,
   WriteOutcome,
 } from "./store.ts";
-export { MAX_BLOB_BYTES, MAX_COMMIT_WRITES, MAX_ORDERS_BYTES, StoreError } from "./store.ts";
+export {
+  isStoreErrorCode,
+  MAX_BLOB_BYTES,
+  MAX_COMMIT_WRITES,
+  MAX_ORDERS_BYTES,
+  MAX_VALUE_BYTES,
+  StoreError,
+} from "./store.ts";

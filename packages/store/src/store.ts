@@ -174,6 +174,9 @@ export const MAX_BLOB_BYTES = 64 * 1024 * 1024;
 /** The largest orders document; JetStream's messages end at 1 MB, and half of it is a warning sign. */
 export const MAX_ORDERS_BYTES = 500_000;
 
+/** The largest of any other value: a report, a fleet, an event. NATS' messages end at 1 MiB. */
+export const MAX_VALUE_BYTES = 900_000;
+
 /**
  * The most orders and forgotten fleets in one commit, and fleets in one `putFleets`: JetStream's
  * atomic batch ends at 1,000 messages, of which a commit needs one for its fence.
@@ -190,12 +193,16 @@ const CODES = {
   notFound: { isTransient: false },
   /** What is stored, or was given to be stored, is not what its type or digest says. */
   corrupt: { isTransient: false },
-  /** The other side of a verb failed; the message is its own. */
+  /** Wrong use, or the other side of a verb failed; the message is its own. */
   failed: { isTransient: false },
   cancelled: { isTransient: true },
 } as const;
 
 export type StoreErrorCode = keyof typeof CODES;
+
+/** For a code that came over a network. */
+export const isStoreErrorCode = (text: string): text is StoreErrorCode =>
+  Object.hasOwn(CODES, text);
 
 export class StoreError extends Error {
   readonly code: StoreErrorCode;

@@ -84,6 +84,14 @@ export function controlContract(setup: Setup): void {
     expect(c1.control().fleets.get(fleetName("b"))?.revision).toBe(first);
   });
 
+  test("more fleets at once than one batch holds are refused", async () => {
+    await using world = await setup();
+    const c1 = await world.coordinator("c1");
+    const names = Array.from({ length: MAX_COMMIT_WRITES + 1 }, (_, index) => `f${index}`);
+    const writes = names.map((name) => ({ value: fleet(name), expectedRevision: 0 }));
+    await expect(c1.putFleets(writes, soon())).rejects.toMatchObject({ code: "tooLarge" });
+  });
+
   test("an image that was removed can be created again, with 0 as for any that is not there", async () => {
     await using world = await setup();
     const c1 = await world.coordinator("c1");

@@ -72,7 +72,7 @@ export function image(name: string): Image {
   return {
     name: imageName(name),
     osFamily: "linux",
-    disk: { url: "file:/images/disk.qcow2", digest: digestOf(name), sizeBytes: 1024 },
+    disk: { url: "file:///images/disk.qcow2", digest: digestOf(name), sizeBytes: 1024 },
     diskFormat: "qcow2",
     boot: { kind: "disk" },
   };
@@ -167,6 +167,12 @@ export async function eventually(
   } finally {
     over.abort();
   }
+}
+
+/** A round trip on the connection: what was subscribed to on it before is now heard. */
+export async function heard(store: CoordinatorStore | HostStore): Promise<void> {
+  if ("readOrders" in store) await store.readOrders(soon());
+  else await store.listEvents(query(), soon());
 }
 
 export async function* pieces(...contents: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { StoreError } from "../store.ts";
 import { WINDOW_BYTES } from "../verb-stream.ts";
-import { bytes, collect, hostName, type Setup, soon } from "./fixtures.ts";
+import { bytes, collect, heard, hostName, type Setup, soon } from "./fixtures.ts";
 
 const h1 = hostName("h1");
 
@@ -22,6 +22,7 @@ export function verbContract(setup: Setup): void {
       },
       soon(),
     );
+    await heard(host);
     const stream = await coordinator.openVerb(h1, "logs", bytes("tail:"), soon());
     const all = await collect(stream.incoming);
     expect(all.length).toBe(size + 5);
@@ -47,10 +48,12 @@ export function verbContract(setup: Setup): void {
       },
       soon(),
     );
+    await heard(host);
     const stream = await coordinator.openVerb(h1, "logs", bytes(""), soon());
     await filled.promise;
     // The fifth piece waits for a reader: another verb's whole round changes nothing about that.
     host.serveVerb("console", async () => {}, soon());
+    await heard(host);
     const other = await coordinator.openVerb(h1, "console", bytes(""), soon());
     await collect(other.incoming);
     expect(sent).toBe(WINDOW_BYTES);
@@ -71,15 +74,16 @@ export function verbContract(setup: Setup): void {
       },
       soon(),
     );
+    await heard(host);
     const stream = await coordinator.openVerb(h1, "console", bytes(""), soon());
-    const heard: string[] = [];
+    const outputs: string[] = [];
     const said = ["alice", "bye"];
     for await (const output of stream.incoming) {
-      heard.push(Buffer.from(output).toString());
+      outputs.push(Buffer.from(output).toString());
       const next = said.shift();
       if (next !== undefined) await stream.send(bytes(next));
     }
-    expect(heard).toEqual(["login: ", "ALICE", "BYE"]);
+    expect(outputs).toEqual(["login: ", "ALICE", "BYE"]);
     await expect(stream.send(bytes("more"))).rejects.toMatchObject({ code: "cancelled" });
   });
 
@@ -97,21 +101,22 @@ export function verbContract(setup: Setup): void {
       soon(),
     );
     const read = async (request: string) => {
-      const heard: string[] = [];
+      const outputs: string[] = [];
+      await heard(host);
       const stream = await coordinator.openVerb(h1, "logs", bytes(request), soon());
       try {
-        for await (const output of stream.incoming) heard.push(Buffer.from(output).toString());
+        for await (const output of stream.incoming) outputs.push(Buffer.from(output).toString());
       } catch (error) {
-        return { heard, error };
+        return { outputs, error };
       }
-      return { heard, error: undefined };
+      return { outputs, error: undefined };
     };
     expect(await read("x")).toMatchObject({
-      heard: ["first"],
+      outputs: ["first"],
       error: { code: "notFound", message: "logs of web-0001: no such instance" },
     });
     expect(await read("")).toMatchObject({
-      heard: ["first"],
+      outputs: ["first"],
       error: { code: "failed", message: "a bug" },
     });
   });
@@ -135,6 +140,7 @@ export function verbContract(setup: Setup): void {
       soon(),
     );
     {
+      await heard(host);
       await using stream = await coordinator.openVerb(h1, "console", bytes(""), soon());
       await stream.incoming[Symbol.asyncIterator]().next();
       await stream.send(bytes("exit"));
@@ -158,6 +164,7 @@ export function verbContract(setup: Setup): void {
     const hang: Parameters<typeof host.serveVerb>[1] = (_, _stream, signal) =>
       new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
     host.serveVerb("logs", hang, over.signal);
+    await heard(host);
     const stream = await coordinator.openVerb(h1, "logs", bytes(""), soon());
     over.abort();
     await expect(collect(stream.incoming)).rejects.toMatchObject({ code: "unavailable" });

@@ -1,3 +1,4 @@
+import { ordersCodec } from "@evm/codec";
 import type {
   FleetRecord,
   Heartbeat,
@@ -67,7 +68,7 @@ export class MemoryCoordinator extends MemoryClient implements CoordinatorStore 
     this.reach("committing orders", signal);
     checkWriteCount("committing orders", request.orders.length + request.forgottenFleets.length);
     for (const { value } of request.orders) {
-      checkSize(`orders of host ${value.host}`, JSON.stringify(value).length, MAX_ORDERS_BYTES);
+      checkSize(`orders of host ${value.host}`, ordersCodec.encode(value).length, MAX_ORDERS_BYTES);
     }
     return this.world.commit(request);
   }
@@ -77,6 +78,7 @@ export class MemoryCoordinator extends MemoryClient implements CoordinatorStore 
     signal: AbortSignal,
   ): Promise<WriteOutcome> {
     this.reach("writing fleets", signal);
+    checkWriteCount("writing fleets", writes.length);
     return this.world.put(this.world.control.fleets, (fleet) => fleet.spec.name, writes);
   }
 

@@ -1,0 +1,86 @@
+/** Follows a stream from its present content on, for as long as it takes. */
+import { setTimeout } from "node:timers/promises";
+import { DeliverPolicy, type JsMsg, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import type { StoreError } from "../store.ts";
+import { toStoreError } from "./errors.ts";
+import { type Link, REQUEST_DEADLINE_MS } from "./link.ts";
+
+/** Twice without one and the consumer is made anew: soon enough to be current after a failover. */
+const IDLE_HEARTBEAT_MS = 1_000;
+const PULL_EXPIRES_MS = 5_000;
+/** Under way at once: whole documents of up to 500 kB. */
+const MAX_PULLED_MESSAGES = 100;
+/** After a consumer that could not be made or has ended. */
+const RESTART_PAUSE_MS = 500;
+
+export type FollowOptions = {
+  readonly stream: string;
+  /** `last`: the newest message of every subject, then what comes; `all`: every message. */
+  readonly from: "last" | "all";
+  /** In the stream's order; may see a message again. Must not throw. */
+  readonly receive: (message: JsMsg) => void;
+  readonly onError: (error: StoreError) => void;
+};
+
+/** Runs until the signal fires. Never rejects: what goes wrong is reported and tried again. */
+export async function follow(
+  link: Link,
+  options: FollowOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { stream, onError } = options;
+  while (!signal.aborted) {
+    try {
+      await followOnce(link, options, signal);
+    } catch (error) {
+      // While cut off this is expected; `isConnected` tells.
+      if (link.isConnected && !signal.aborted) onError(toStoreError(`following ${stream}`, error));
+    }
+    await setTimeout(RESTART_PAUSE_MS, undefined, { signal }).catch(() => {
+      // Aborted: the loop ends.
+    });
+  }
+}
+
+async function followOnce(
+  link: Link,
+  { stream, from, receive }: FollowOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = jetstream(link.nats, { timeout: REQUEST_DEADLINE_MS });
+  const consumer = await client.consumers.get(stream, {
+    deliver_policy: from === "last" ? DeliverPolicy.LastPerSubject : DeliverPolicy.All,
+  });
+  const messages = await consumer.consume({
+    max_messages: MAX_PULLED_MESSAGES,
+    expires: PULL_EXPIRES_MS,
+    idle_heartbeat: IDLE_HEARTBEAT_MS,
+  });
+  const stop = () => messages.stop();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    if (signal.aborted) return;
+    for await (const message of messages) receive(message);
+  } finally {
+    signal.removeEventListener("abort", stop);
+    messages.stop();
+  }
+}
+
+/** The sequence of the newest message that is kept, by the stream's leader; 0 where none is. */
+export async function newestSequence(
+  link: Link,
+  stream: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const doing = `asking for the newest message of ${stream}`;
+  link.ensureConnected(doing, signal);
+  const { state } = await link.bounded(doing, signal, async () => {
+    const manager = await jetstreamManager(link.nats, {
+      timeout: REQUEST_DEADLINE_MS,
+      checkAPI: false,
+    });
+    return manager.streams.info(stream);
+  });
+  return state.messages === 0 ? 0 : state.last_seq;
+}
