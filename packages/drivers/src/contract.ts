@@ -248,6 +248,8 @@ function defineOutput(suite: Suite): void {
       await rejectsWith("unsupported", driver.console(spec, never()));
       return;
     }
+    // What is typed at a guest that still boots is lost.
+    await suite.eventually(async () => expect(await suite.read(spec)).toContain(world.output));
     await using session = await driver.console(spec, never());
     await session.write(Buffer.from(world.console.input));
     let seen = "";

@@ -21,3 +21,6 @@ export { createFakeDriver } from "./fake/fake-driver.ts";
 export type { FakeProgram } from "./fake/fake-instance.ts";
 export type { FakeFault, FakeRuntimeOptions, FakeVerb } from "./fake/fake-runtime.ts";
 export { FakeRuntime } from "./fake/fake-runtime.ts";
+export type { NetworkChoice } from "./libvirt/domain-xml.ts";
+export type { LibvirtDriverOptions } from "./libvirt/libvirt-driver.ts";
+export { createLibvirtDriver } from "./libvirt/libvirt-driver.ts";

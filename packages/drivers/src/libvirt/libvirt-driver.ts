@@ -9,8 +9,8 @@
  */
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type Image, runtimeName } from "@evm/fleet";
-import { type EnsureOptions, type ImageCache, writeSeed } from "@evm/images";
+import { runtimeName } from "@evm/fleet";
+import type { ImageCache } from "@evm/images";
 import {
   type Connection,
   DEFAULT_SOCKET_PATH,
@@ -63,8 +63,6 @@ const UNDEFINE_ALL =
   UndefineFlags.snapshotsMetadata |
   UndefineFlags.checkpointsMetadata |
   UndefineFlags.nvram;
-
-const MIB = 1 << 20;
 
 class LibvirtDriver implements Driver, AsyncDisposable {
   readonly kind = "vm";
@@ -123,7 +121,7 @@ class LibvirtDriver implements Driver, AsyncDisposable {
         throw new DriverError("invalid", `preparing ${name}: ${text}`);
       }
       if ((await this.#find(connection, spec, signal)) !== undefined) return;
-      const files = await this.#makeFiles(spec, spec.image, options);
+      const files = await makeFiles(this.#images, spec, spec.image, options);
       const accelerator = (await findAccelerator(connection, signal)).kind;
       const network = this.#network ?? (await findNetwork(connection, signal));
       await connection.domains.define(domainXml(spec, files, { accelerator, network }), { signal });
@@ -211,32 +209,6 @@ class LibvirtDriver implements Driver, AsyncDisposable {
     }
   }
 
-  async #makeFiles(
-    spec: VmSpec,
-    image: Image,
-    { signal, onProgress }: PrepareOptions,
-  ): Promise<DomainFiles> {
-    const name = nameOf(spec);
-    const told = (what: string): EnsureOptions => ({
-      signal,
-      onProgress: perMib((done, total) =>
-        onProgress(`fetching ${what} ${image.name}: ${done} of ${total} MiB`),
-      ),
-    });
-    const { diskMib } = spec.template.resources;
-    const disk = await this.#images.createOverlay({ name, image, diskMib }, told("image"));
-    const folder = dirname(disk);
-    const seed = join(folder, "seed.iso");
-    const { userData } = spec.template;
-    const identity = { hostname: spec.name, instanceId: name };
-    await writeSeed({ ...identity, userData, networkConfig: undefined }, seed, signal);
-    if (image.boot.kind === "disk") return { folder, disk, seed, kernel: undefined };
-    const { kernel, initrd } = image.boot;
-    const path = await this.#images.ensure(kernel, told("the kernel of"));
-    const initrdPath = initrd && (await this.#images.ensure(initrd, told("the initrd of")));
-    return { folder, disk, seed, kernel: { path, initrd: initrdPath } };
-  }
-
   async #logWarnings(): Promise<readonly string[]> {
     const socket = join(dirname(this.#socketPath), "virtlogd-sock");
     const isThere = await stat(socket).then(
@@ -305,15 +277,4 @@ async function destroy(
 function ifNoDomain(error: unknown): undefined {
   if (isNoDomain(error)) return undefined;
   throw error;
-}
-
-/** Tells of progress once for every whole MiB. */
-function perMib(tell: (doneMib: number, totalMib: number) => void): EnsureOptions["onProgress"] {
-  let told = -1;
-  return ({ doneBytes, totalBytes }) => {
-    const done = Math.floor(doneBytes / MIB);
-    if (done === told) return;
-    told = done;
-    tell(done, Math.ceil(totalBytes / MIB));
-  };
 }
