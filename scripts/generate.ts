@@ -17,6 +17,7 @@ import {
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { fleetFileJsonSchema } from "../packages/codec/src/index.ts";
 
 const WIRE_TYPES = "packages/protocol/src/gen";
 const FLEET_SCHEMA = "deploy/fleet.schema.json";
@@ -25,7 +26,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const fresh = mkdtempSync(join(tmpdir(), "evm-generate-"));
 try {
   generateWireTypes();
-  await generateFleetSchema();
+  generateFleetSchema();
   if (process.argv.includes("--check")) reportDrift();
   else replaceAll();
 } finally {
@@ -42,20 +43,16 @@ function generateWireTypes(): void {
   });
 }
 
-async function generateFleetSchema(): Promise<void> {
-  const codec: Readonly<Record<string, unknown>> = await import("../packages/codec/src/index.ts");
-  const schema = codec["fleetFileJsonSchema"];
-  if (typeof schema !== "function") return;
+function generateFleetSchema(): void {
   const file = join(fresh, FLEET_SCHEMA);
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(schema(), undefined, 2)}\n`);
+  writeFileSync(file, `${JSON.stringify(fleetFileJsonSchema(), undefined, 2)}\n`);
 }
 
 function replaceAll(): void {
   for (const output of [WIRE_TYPES, FLEET_SCHEMA]) {
     rmSync(join(root, output), { recursive: true, force: true });
-    if (existsSync(join(fresh, output)))
-      cpSync(join(fresh, output), join(root, output), { recursive: true });
+    cpSync(join(fresh, output), join(root, output), { recursive: true });
   }
 }
 

@@ -1,5 +1,5 @@
 import type { ESTree } from "rolldown/utils";
-import { findNodes, isTest, packageOf, type Rule, referencesOf } from "./source.ts";
+import { findNodes, isNamed, isTest, packageOf, type Rule, referencesOf } from "./source.ts";
 
 /** What a pure function cannot use: time, chance, input and output, the process around it. */
 const IMPURE = new Set(
@@ -26,7 +26,9 @@ export const purity: Rule = (source) => {
         refuse(node.object);
         if (isMember(node, "Math", "random")) complain(node, "Math.random in pure code");
       },
-      TSTypeReference: (node) => refuse(node.typeName),
+      TSTypeReference: ({ typeName }) => {
+        if (isNamed(typeName, "Date")) refuse(typeName);
+      },
     };
   });
   const imports = referencesOf(source)

@@ -44,9 +44,9 @@ export function lineAt(source: Source, offset: number): number {
   return source.text.slice(0, offset).split("\n").length;
 }
 
-const TEST = /\.test\.ts$|^test\/|^packages\/[^/]+\/test\/|\/contract(-[a-z-]+)?\.ts$/;
+const TEST = /\.(test|testing)\.ts$|(^|\/)test\/|\/contract(\/|\.ts$|-[a-z-]+\.ts$)/;
 
-/** A test, or what only tests use: helpers below a `test` folder, and contract suites. */
+/** A test, or what only tests use: `*.testing.ts`, `test` folders and contract suites. */
 export const isTest = ({ path }: Source): boolean => TEST.test(path);
 
 /** The name of the package that a file belongs to, or undefined outside packages/. */

@@ -119,9 +119,12 @@ class Server implements NatsServer {
     const directory = this.#directory.path;
     await writeFile(join(directory, "server.conf"), this.#config(directory));
     const log = openSync(join(directory, "server.log"), "a");
-    const child = spawn(binary, ["-c", join(directory, "server.conf")], {
-      stdio: ["ignore", log, log],
-    });
+    // It ends with this process, also if this process is killed.
+    const child = spawn(
+      "setpriv",
+      ["--pdeathsig", "KILL", binary, "-c", join(directory, "server.conf")],
+      { stdio: ["ignore", log, log] },
+    );
     closeSync(log);
     this.#process = child;
     this.#ports = await this.#listening(child, directory);
