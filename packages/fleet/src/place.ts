@@ -1,21 +1,20 @@
 /**
  * Finds a host for one incarnation: every rule must admit it, the best score wins.
  *
- * Deterministic: equals are told apart by rank, then by name. Exact: the result is that of asking
+ * Deterministic: of equals the one that has the image wins, then the first by name. Exact: the result is that of asking
  * every rule and every score of every host; the order in which hosts are looked at, and what is
  * remembered from one call to the next, only save work.
  */
 import { type Claim, HostLoad } from "./host-load.ts";
-import type { Digest, HostName } from "./ids.ts";
+import type { HostName } from "./ids.ts";
 import type { Refusal } from "./plan.ts";
 import { RankedHosts } from "./ranked-hosts.ts";
 import type { PlaceRequest } from "./rule.ts";
-import { RULES } from "./rules/index.ts";
+import { RULES, RULES_BY_COST } from "./rules/index.ts";
 import { IMAGE_HERE_BONUS, imageHere } from "./scores/image-here.ts";
 import { pack } from "./scores/pack.ts";
 import { spread } from "./scores/spread.ts";
 import type { HostView, Overcommit } from "./snapshot.ts";
-import type { Placement } from "./spec.ts";
 
 export type PlaceResult =
   | { readonly kind: "placed"; readonly host: HostLoad }
@@ -32,7 +31,7 @@ export function place(cluster: Cluster, request: PlaceRequest, prefer?: HostName
 
 /** True where every rule admits the request. */
 export function admits(host: HostLoad, request: PlaceRequest): boolean {
-  for (const rule of RULES) if (!rule.admits(host, request)) return false;
+  for (const rule of RULES_BY_COST) if (!rule.admits(host, request)) return false;
   return true;
 }
 
@@ -55,13 +54,16 @@ export function explainRefusals(
 
 const RANKINGS = { pack, spread } as const;
 
+/** Hosts that gain the same from what is there already, in the order of a strategy. */
+type Tier = { readonly ranked: RankedHosts; readonly bonus: number };
+
 /** All hosts with what is promised on them; promises change only through `claim` and `release`. */
 export class Cluster {
   /** Sorted by name. */
   readonly hosts: readonly HostLoad[];
   readonly #indexes: ReadonlyMap<HostName, number>;
-  readonly #ranked = new Map<Placement["strategy"], RankedHosts>();
-  readonly #bonuses = new Map<Digest, { byHost: Float64Array; hasAny: boolean }>();
+  readonly #tiers = new Map<string, readonly Tier[]>();
+  readonly #ranked: RankedHosts[] = [];
   /** Of `#lastRequest`: claims only grow, so who refused it once does so again. */
   #lastRequest: PlaceRequest | undefined;
   readonly #hasRefused: Uint8Array;
@@ -87,7 +89,7 @@ export class Cluster {
       host.entries += 1;
     }
     const index = this.#indexes.get(host.name) ?? -1;
-    for (const ranked of this.#ranked.values()) ranked.update(index);
+    for (const ranked of this.#ranked) ranked.touch(index);
   }
 
   /** The best host of all, without claiming anything. */
@@ -104,47 +106,41 @@ export class Cluster {
     return this.#lastFailure;
   }
 
-  /** Walks down the ranking until no host that follows can have a better score. */
+  /** Within a tier the first host that is admitted is the best, so the best of those is it. */
   #best(request: PlaceRequest): HostLoad | undefined {
-    const ranked = this.#rankedBy(request.placement.strategy);
-    const bonuses = this.#bonusesOf(request);
-    const maxBonus = bonuses === undefined ? 0 : IMAGE_HERE_BONUS;
     let best: HostLoad | undefined;
     let bestScore = Number.NEGATIVE_INFINITY;
-    for (let position = 0; position < ranked.length; position += 1) {
-      const index = ranked.at(position);
-      const rank = ranked.rankOf(index);
-      if (rank + maxBonus <= bestScore) break;
-      const score = rank + (bonuses?.[index] ?? 0);
-      if (score <= bestScore || this.#hasRefused[index] === 1) continue;
-      const host = this.hosts[index];
-      if (host !== undefined && admits(host, request)) {
-        best = host;
-        bestScore = score;
-      } else {
+    for (const { ranked, bonus } of this.#tiersOf(request)) {
+      ranked.refresh();
+      for (let position = 0; position < ranked.length; position += 1) {
+        const index = ranked.at(position);
+        if (this.#hasRefused[index] === 1) continue;
+        const score = ranked.rankOf(index) + bonus;
+        if (score <= bestScore) break;
+        const host = this.hosts[index];
+        if (host !== undefined && admits(host, request)) {
+          best = host;
+          bestScore = score;
+          break;
+        }
         this.#hasRefused[index] = 1;
       }
     }
     return best;
   }
 
-  /** `imageHere` by index of host, made once per image; absent where no host gains anything. */
-  #bonusesOf(request: PlaceRequest): Float64Array | undefined {
-    if (request.image === undefined) return undefined;
-    const { digest } = request.image.disk;
-    const known = this.#bonuses.get(digest);
-    if (known !== undefined) return known.hasAny ? known.byHost : undefined;
-    const byHost = Float64Array.from(this.hosts, (host) => imageHere(host, request));
-    const bonuses = { byHost, hasAny: byHost.some((bonus) => bonus > 0) };
-    this.#bonuses.set(digest, bonuses);
-    return bonuses.hasAny ? byHost : undefined;
-  }
-
-  #rankedBy(strategy: Placement["strategy"]): RankedHosts {
-    const known = this.#ranked.get(strategy);
+  /** The hosts by what they gain beside their rank: those that have the image, then the others. */
+  #tiersOf(request: PlaceRequest): readonly Tier[] {
+    const { strategy } = request.placement;
+    const key = `${strategy} ${request.image?.disk.digest}`;
+    const known = this.#tiers.get(key);
     if (known !== undefined) return known;
-    const ranked = new RankedHosts(this.hosts, RANKINGS[strategy]);
-    this.#ranked.set(strategy, ranked);
-    return ranked;
+    const tiers = [IMAGE_HERE_BONUS, 0].map((bonus) => {
+      const gainsIt = (host: HostLoad): boolean => imageHere(host, request) === bonus;
+      return { bonus, ranked: new RankedHosts(this.hosts, RANKINGS[strategy], gainsIt) };
+    });
+    this.#tiers.set(key, tiers);
+    this.#ranked.push(...tiers.map((tier) => tier.ranked));
+    return tiers;
   }
 }

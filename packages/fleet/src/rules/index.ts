@@ -23,3 +23,20 @@ export const RULES: readonly Rule[] = [
   imageAvailable,
   ordersLimit,
 ];
+
+/**
+ * The same rules for a yes or no, to which the order makes no difference: those first that cost
+ * least and refuse most.
+ */
+export const RULES_BY_COST: readonly Rule[] = [
+  memoryFits,
+  vcpuFits,
+  diskFits,
+  hostOpen,
+  ordersLimit,
+  hostPortFree,
+  apartFrom,
+  driverUsable,
+  labelsMatch,
+  imageAvailable,
+];
