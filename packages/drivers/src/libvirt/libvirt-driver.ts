@@ -33,8 +33,9 @@ import {
 } from "../driver.ts";
 import { keepPrevious, readLog } from "./console-log.ts";
 import { LibvirtConsole } from "./console-session.ts";
+import { makeFiles } from "./domain-files.ts";
 import { DomainList } from "./domain-list.ts";
-import { type DomainFiles, domainXml, type NetworkChoice, type VmSpec } from "./domain-xml.ts";
+import { domainXml, type NetworkChoice, type VmSpec } from "./domain-xml.ts";
 import { toDriverError } from "./failure.ts";
 import { findAccelerator, findNetwork } from "./host-facts.ts";
 import { Link } from "./link.ts";

@@ -15,7 +15,7 @@ import {
   type VmTemplate,
 } from "@evm/fleet";
 import { createImageCache } from "@evm/images";
-import { systemClock } from "../clock.ts";
+import { systemClock } from "../clock.testing.ts";
 import type { ContractProgram, ContractWorld } from "../contract.ts";
 import type { Driver, InstanceRef } from "../driver.ts";
 import { createLibvirtDriver } from "./libvirt-driver.ts";
