@@ -12,7 +12,9 @@ libvirt_runs() {
   timeout 10 virsh --connect qemu:///system version && [ -S /run/libvirt/virtlogd-sock ]
 }
 
-libvirt_by_hand() { echo "systemctl start virtlogd.socket libvirtd, or run scripts/setup as root"; }
+libvirt_by_hand() {
+  echo "run scripts/setup as root; or start libvirtd, and join the group libvirt to use it"
+}
 
 start_libvirt() {
   if has_systemd; then
@@ -48,7 +50,9 @@ start_libvirt() {
 
 docker_runs() { timeout 10 docker version; }
 
-docker_by_hand() { echo "systemctl start docker, or run scripts/setup as root"; }
+docker_by_hand() {
+  echo "run scripts/setup as root; or start dockerd, and join the group docker to use it"
+}
 
 start_docker() {
   if has_systemd; then
