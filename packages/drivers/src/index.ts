@@ -1,5 +1,3 @@
-export type { Clock } from "./clock.ts";
-export { systemClock } from "./clock.ts";
 export type { DockerDriverOptions } from "./docker/docker-driver.ts";
 export { createDockerDriver } from "./docker/docker-driver.ts";
 export type { GetContext } from "./docker/docker-images.ts";
@@ -22,5 +20,6 @@ export type { FakeProgram } from "./fake/fake-instance.ts";
 export type { FakeFault, FakeRuntimeOptions, FakeVerb } from "./fake/fake-runtime.ts";
 export { FakeRuntime } from "./fake/fake-runtime.ts";
 export type { NetworkChoice } from "./libvirt/domain-xml.ts";
+export { hasVirtualization } from "./libvirt/host-facts.ts";
 export type { LibvirtDriverOptions } from "./libvirt/libvirt-driver.ts";
 export { createLibvirtDriver } from "./libvirt/libvirt-driver.ts";

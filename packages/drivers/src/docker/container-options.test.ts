@@ -2,7 +2,7 @@ import type { ContainerTemplate } from "@evm/fleet";
 import { expect, test } from "vitest";
 import { identityOf, labelsOf } from "./container-labels.ts";
 import { containerOptions } from "./container-options.ts";
-import { containerSpec } from "./test-specs.ts";
+import { containerSpec } from "./specs.testing.ts";
 
 const optionsOf = (template: Partial<ContainerTemplate>) => {
   const spec = containerSpec(42, template);

@@ -2,7 +2,7 @@ import type { ContainerInspectInfo } from "dockerode";
 import { expect, test } from "vitest";
 import { labelsOf } from "./container-labels.ts";
 import { instanceOf } from "./container-view.ts";
-import { containerSpec } from "./test-specs.ts";
+import { containerSpec } from "./specs.testing.ts";
 
 const STATE = {
   Status: "running",

@@ -22,7 +22,9 @@ export async function openConsole(
 ): Promise<ConsoleSession> {
   const stream = await engine.call(doing, signal, async (docker, abortSignal) => {
     const exec = await docker.getContainer(id).exec({ ...TERMINAL, Cmd: SHELL, abortSignal });
-    return exec.start({ hijack: true, stdin: true, Tty: true });
+    const opened = await exec.start({ hijack: true, stdin: true, Tty: true });
+    if (abortSignal.aborted) opened.destroy();
+    return opened;
   });
   try {
     const line = await engine.call(doing, signal, (_docker, abortSignal) =>
@@ -53,6 +55,8 @@ class DockerConsole implements ConsoleSession {
   constructor(terminal: Terminal, signal: AbortSignal) {
     this.output = terminal.stream;
     this.#terminal = terminal;
+    // Whoever reads or writes is told; where nobody does, an error must not end the process.
+    terminal.stream.on("error", () => {});
     signal.addEventListener("abort", () => this[Symbol.asyncDispose](), { once: true });
   }
 

@@ -1,10 +1,10 @@
 import type { ContainerTemplate, HealthCheck } from "@evm/fleet";
 import { runtimeName } from "@evm/fleet";
-import { systemClock } from "../clock.ts";
+import { systemClock } from "../clock.testing.ts";
 import { type ContractProgram, type ContractWorld, driverContract } from "../contract.ts";
 import type { InstanceRef } from "../driver.ts";
+import { BUSYBOX_IMAGE, TestDaemon } from "./daemon.testing.ts";
 import { createDockerDriver } from "./docker-driver.ts";
-import { BUSYBOX_IMAGE, TestDaemon } from "./test-daemon.ts";
 
 const COMMANDS: { readonly [program in ContractProgram]: string } = {
   runs: "echo one; echo hello; exec sleep 10000",

@@ -1,11 +1,11 @@
 import { buffer } from "node:stream/consumers";
 import { type ContainerTemplate, runtimeName } from "@evm/fleet";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { systemClock } from "../clock.ts";
+import { systemClock } from "../clock.testing.ts";
 import type { Driver, InstanceSpec } from "../driver.ts";
+import { TestDaemon } from "./daemon.testing.ts";
 import { createDockerDriver } from "./docker-driver.ts";
-import { TestDaemon } from "./test-daemon.ts";
-import { containerSpec } from "./test-specs.ts";
+import { containerSpec } from "./specs.testing.ts";
 
 const signal = new AbortController().signal;
 let daemon: TestDaemon;

@@ -1,8 +1,7 @@
 /** Containers on the host's Docker daemon. The daemon is the only memory (D1). */
 import { Readable } from "node:stream";
-import { runtimeName } from "@evm/fleet";
+import { type Clock, runtimeName } from "@evm/fleet";
 import type { ContainerInspectInfo } from "dockerode";
-import type { Clock } from "../clock.ts";
 import {
   type ConsoleSession,
   type Driver,
@@ -78,10 +77,12 @@ class DockerDriver implements Driver {
         docker.createContainer({ ...create, abortSignal }),
       );
     } catch (error) {
+      if (!(error instanceof DriverError)) throw error;
       // Cut short and repeated, two of us may have been at it; the name admits one.
-      if (error instanceof DriverError && error.code === "failed") {
-        if (await this.#isPrepared(spec, doing, options.signal)) return;
-      }
+      if (error.code === "failed" && (await this.#isPrepared(spec, doing, options.signal))) return;
+      // Somebody removed the image in between: the next attempt gets it anew.
+      if (error.code === "notFound")
+        throw new DriverError("unavailable", error.message, { cause: error });
       throw error;
     }
   }

@@ -3,17 +3,18 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Clock } from "@evm/fleet";
 import { expect, onTestFinished, test } from "vitest";
-import { type Clock, systemClock } from "../clock.ts";
+import { systemClock } from "../clock.testing.ts";
 import { labelsOf } from "./container-labels.ts";
 import { ContainerList } from "./container-list.ts";
 import { DockerEngine } from "./docker-engine.ts";
-import { containerSpec } from "./test-specs.ts";
+import { containerSpec } from "./specs.testing.ts";
 
 const signal = new AbortController().signal;
 
 test("a call that is not answered ends at its deadline", async () => {
-  const clock: Clock = { now: () => 0, sleep: async () => {} };
+  const clock: Clock = { ...systemClock, sleep: async () => {} };
   const engine = await engineOver(() => {}, clock);
   const inspected = engine.inspect("web-0001.1", "inspecting", signal);
   await expect(inspected).rejects.toMatchObject({

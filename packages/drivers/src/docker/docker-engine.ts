@@ -1,6 +1,6 @@
 /** The Docker daemon, with what dockerode lacks: deadlines, one kind of error, streams that end. */
+import type { Clock } from "@evm/fleet";
 import Dockerode, { type ContainerInspectInfo } from "dockerode";
-import type { Clock } from "../clock.ts";
 import { DriverError } from "../driver.ts";
 import { alreadySo, toDriverError } from "./docker-error.ts";
 

@@ -4,11 +4,11 @@ import { buffer } from "node:stream/consumers";
 import type { ContainerSource, Digest } from "@evm/fleet";
 import { pack } from "tar-stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { systemClock } from "../clock.ts";
+import { systemClock } from "../clock.testing.ts";
+import { TestDaemon } from "./daemon.testing.ts";
 import { createDockerDriver } from "./docker-driver.ts";
-import { TestDaemon } from "./test-daemon.ts";
-import { TestRegistry } from "./test-registry.ts";
-import { containerSpec } from "./test-specs.ts";
+import { TestRegistry } from "./registry.testing.ts";
+import { containerSpec } from "./specs.testing.ts";
 
 let daemon: TestDaemon;
 let registry: TestRegistry;

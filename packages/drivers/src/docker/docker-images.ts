@@ -91,21 +91,26 @@ export class DockerImages {
     if (context === undefined) {
       throw new DriverError("invalid", `${doing}: its build context is not in the store`);
     }
+    const body = Readable.from(context);
     const pieces = this.#engine.stream(
       doing,
       signal,
-      (docker, abortSignal) => {
-        const { dockerfile } = source;
-        return docker.buildImage(Readable.from(context), { t: tag, dockerfile, abortSignal });
-      },
+      (docker, abortSignal) =>
+        docker.buildImage(body, { t: tag, dockerfile: source.dockerfile, abortSignal }),
       MAKE_DEADLINE_MS,
     );
     const output: string[] = [];
-    for await (const message of progressMessages(pieces)) {
-      if (message.error !== undefined) throw buildError(doing, message.error, output);
-      keepOutput(output, message);
-      const line = output.at(-1);
-      if (message.output !== undefined && line !== undefined) onProgress(`${doing}: ${line}`);
+    try {
+      for await (const message of progressMessages(pieces)) {
+        if (message.error !== undefined) throw buildError(doing, message.error, output);
+        const lines = linesOf(message);
+        output.push(...lines);
+        output.splice(0, output.length - KEPT_LINES);
+        for (const line of lines) onProgress(`${doing}: ${line}`);
+      }
+    } finally {
+      // A build that ends early leaves the rest of its context unread.
+      body.destroy();
     }
   }
 }
@@ -130,11 +135,8 @@ function withoutNotFound(error: unknown): unknown {
   return new DriverError("invalid", error.message, { cause: error });
 }
 
-function keepOutput(output: string[], message: ProgressMessage): void {
-  const lines = message.output?.split("\n").filter((line) => line.trim() !== "") ?? [];
-  output.push(...lines);
-  output.splice(0, output.length - KEPT_LINES);
-}
+const linesOf = ({ output = "" }: ProgressMessage): readonly string[] =>
+  output.split("\n").filter((line) => line.trim() !== "");
 
 function buildError(doing: string, error: string, output: readonly string[]): DriverError {
   const code = codeOfText(error) ?? "invalid";

@@ -1,8 +1,8 @@
 /** Whether Docker can be used here, and if not, why and what helps. */
 import type Docker from "dockerode";
-import { DriverError, type DriverProbe } from "../driver.ts";
+import type { DriverProbe } from "../driver.ts";
 import type { DockerEngine } from "./docker-engine.ts";
-import { fieldOf, textOf } from "./docker-error.ts";
+import { fieldOf, textOf, toDriverError } from "./docker-error.ts";
 
 /** A daemon that answers slower than this is of no use, and who probes waits for an answer. */
 const PROBE_DEADLINE_MS = 10_000;
@@ -19,8 +19,8 @@ export async function probeDocker(
   socketPath: string,
   signal: AbortSignal,
 ): Promise<DriverProbe> {
+  const doing = `asking Docker at ${socketPath}`;
   try {
-    const doing = `asking Docker at ${socketPath}`;
     const work = (docker: Docker): Promise<unknown> => docker.info();
     const info = await engine.call(doing, signal, work, PROBE_DEADLINE_MS);
     const warnings = fieldOf(info, "Warnings");
@@ -30,11 +30,11 @@ export async function probeDocker(
       warnings: Array.isArray(warnings) ? warnings.map(String) : [],
     };
   } catch (error) {
-    if (!(error instanceof DriverError)) throw error;
-    const remedy = REMEDIES[textOf(error.cause, "code") ?? ""];
+    const { message, cause } = toDriverError(doing, error);
+    const remedy = REMEDIES[textOf(cause, "code") ?? ""];
     return {
       isUsable: false,
-      reason: error.message,
+      reason: message,
       remedy: remedy ?? "see what dockerd writes to its log (journalctl -u docker)",
     };
   }

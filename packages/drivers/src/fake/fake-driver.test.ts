@@ -1,4 +1,5 @@
 import {
+  type Clock,
   type ContainerTemplate,
   type Digest,
   type FleetName,
@@ -11,7 +12,7 @@ import {
   type VmTemplate,
 } from "@evm/fleet";
 import { expect, test, vi } from "vitest";
-import { type Clock, systemClock } from "../clock.ts";
+import { systemClock } from "../clock.testing.ts";
 import { type ContractProgram, type ContractWorld, driverContract } from "../contract.ts";
 import type { InstanceSpec } from "../driver.ts";
 import { createFakeDriver } from "./fake-driver.ts";
@@ -138,6 +139,7 @@ class ManualClock implements Clock {
   readonly #sleepers = new Set<{ readonly at: number; readonly wake: () => void }>();
 
   now = () => this.#now;
+  monotonicMs = () => this.#now;
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();

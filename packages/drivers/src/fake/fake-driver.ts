@@ -74,7 +74,7 @@ class FakeDriver implements Driver {
 
   discard(ref: InstanceRef, signal: AbortSignal): Promise<void> {
     return this.#do("discard", `discarding ${nameOf(ref)}`, signal, () =>
-      this.#runtime.remove(ref),
+      this.#runtime.forget(ref),
     );
   }
 
@@ -87,14 +87,15 @@ class FakeDriver implements Driver {
   console(ref: InstanceRef, signal: AbortSignal): Promise<ConsoleSession> {
     const doing = `opening the console of ${nameOf(ref)}`;
     return this.#do("console", doing, signal, () => {
-      if (this.#runtime.isUp(ref)) return new FakeConsole(signal);
-      throw new DriverError("failed", `${doing}: it does not run`);
+      const end = this.#runtime.endOf(ref);
+      if (end === undefined) throw new DriverError("failed", `${doing}: it does not run`);
+      return new FakeConsole(AbortSignal.any([signal, end]));
     });
   }
 
   async watch(onChange: () => void, signal: AbortSignal): Promise<void> {
-    this.#runtime.onChange(onChange, signal);
     if (signal.aborted) return;
+    this.#runtime.onChange(onChange, signal);
     await new Promise<void>((resolve) => {
       signal.addEventListener("abort", () => resolve(), { once: true });
     });

@@ -3,8 +3,7 @@
  * goes wrong. It outlives its drivers, as libvirtd and dockerd outlive an agent. Time and chance
  * come from outside, so that a run can be repeated.
  */
-import { runtimeName, type TemplateKind } from "@evm/fleet";
-import type { Clock } from "../clock.ts";
+import { type Clock, runtimeName, type TemplateKind } from "@evm/fleet";
 import {
   DriverError,
   type DriverErrorCode,
@@ -82,11 +81,6 @@ export class FakeRuntime {
   /** The incarnation ends at once with a failure, as by `kill -9`. */
   crash(ref: InstanceRef): void {
     this.#end(this.#require(ref, "crashing"), "failure", "killed from outside");
-  }
-
-  /** The incarnation is gone without a trace, as after a loss of the disk. */
-  forget(ref: InstanceRef): void {
-    this.remove(ref);
   }
 
   /** The readiness of a running incarnation shows, or no longer does. */
@@ -170,7 +164,8 @@ export class FakeRuntime {
     this.#end(this.#require(ref, "stopping"), "failure", "ended by force");
   }
 
-  remove(ref: InstanceRef): void {
+  /** What a discard does; as a knob, an incarnation that is gone without a trace. */
+  forget(ref: InstanceRef): void {
     const key = runtimeName(ref.name, ref.incarnation);
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
@@ -183,8 +178,10 @@ export class FakeRuntime {
     return this.#require(ref, "reading the log").log;
   }
 
-  isUp(ref: InstanceRef): boolean {
-    return this.#require(ref, "opening the console").life.phase === "up";
+  /** Fires when the running incarnation ends; undefined where it does not run. */
+  endOf(ref: InstanceRef): AbortSignal | undefined {
+    const { life } = this.#require(ref, "opening the console of");
+    return life.phase === "up" ? life.end.signal : undefined;
   }
 
   /** Calls the listener after every change until the signal fires. */

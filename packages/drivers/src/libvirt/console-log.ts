@@ -10,8 +10,7 @@
  */
 import { copyFile, type FileHandle, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Instant } from "@evm/fleet";
-import type { Clock } from "../clock.ts";
+import type { Clock, Instant } from "@evm/fleet";
 import type { LogOptions } from "../driver.ts";
 import { consoleLogPath } from "./domain-xml.ts";
 
@@ -143,15 +142,12 @@ async function rotatedPaths(folder: string): Promise<readonly string[]> {
 }
 
 function startOfTail(bytes: Buffer, lines: number): number {
-  const newline = "\n".charCodeAt(0);
-  // The line end of the last line begins no further one.
-  let at = bytes.at(-1) === newline ? bytes.length - 1 : bytes.length;
-  if (lines === 0) return bytes.length;
-  for (let left = lines; left > 0 && at > 0; left--) {
-    at = bytes.lastIndexOf(newline, at - 1);
-    if (at === -1) return 0;
+  let start = bytes.length;
+  for (let left = lines; left > 0 && start > 0; left--) {
+    // The byte before `start` ends this line, or is a part of it; either way none before it.
+    start = start < 2 ? 0 : bytes.lastIndexOf("\n", start - 2) + 1;
   }
-  return at === 0 && bytes[0] !== newline ? 0 : at + 1;
+  return start;
 }
 
 function ifMissing(error: unknown): undefined {

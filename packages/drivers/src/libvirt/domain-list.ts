@@ -1,6 +1,7 @@
 /** EVM's domains and their marks: read in one call per pass, written where something new is seen. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { Clock } from "@evm/fleet";
 import {
   AffectFlags,
   type Connection,
@@ -14,7 +15,6 @@ import {
   isOperationInvalid,
   StatsGroups,
 } from "@evm/libvirt";
-import type { Clock } from "../clock.ts";
 import type { DriverInstance } from "../driver.ts";
 import { findText, type LogCursor } from "./console-log.ts";
 import { leasesOf } from "./host-facts.ts";

@@ -9,6 +9,7 @@
  */
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { Clock } from "@evm/fleet";
 import { runtimeName } from "@evm/fleet";
 import type { ImageCache } from "@evm/images";
 import {
@@ -19,7 +20,6 @@ import {
   isOperationInvalid,
   UndefineFlags,
 } from "@evm/libvirt";
-import type { Clock } from "../clock.ts";
 import {
   type ConsoleSession,
   type Driver,

@@ -4,8 +4,8 @@
  *  L1 At most one connection is open, and at most one attempt to open it goes on.
  *  L2 After a failed attempt callers fail at once, with its error, until the backoff has passed.
  */
+import type { Clock } from "@evm/fleet";
 import { type Connection, connect } from "@evm/libvirt";
-import type { Clock } from "../clock.ts";
 import { DriverError } from "../driver.ts";
 
 /** Where libvirtd listens, and which hypervisor it shall open. */
@@ -23,7 +23,7 @@ export class Link implements AsyncDisposable {
   readonly #options: LinkOptions;
   readonly #ended = new AbortController();
   #opening: Promise<Connection> | undefined;
-  #failure: { readonly error: unknown; readonly retryAt: number } | undefined;
+  #failure: { readonly error: unknown; readonly retryAtMs: number } | undefined;
   #backoffMs = FIRST_BACKOFF_MS;
 
   constructor(options: LinkOptions) {
@@ -37,7 +37,7 @@ export class Link implements AsyncDisposable {
       throw new DriverError("unavailable", "connecting to libvirt: the driver was closed");
     }
     const { clock } = this.#options;
-    if (this.#failure !== undefined && clock.now() < this.#failure.retryAt) {
+    if (this.#failure !== undefined && clock.monotonicMs() < this.#failure.retryAtMs) {
       throw this.#failure.error;
     }
     this.#opening ??= this.#open();
@@ -70,7 +70,7 @@ export class Link implements AsyncDisposable {
       return connection;
     } catch (error) {
       this.#opening = undefined;
-      this.#failure = { error, retryAt: clock.now() + this.#backoffMs };
+      this.#failure = { error, retryAtMs: clock.monotonicMs() + this.#backoffMs };
       this.#backoffMs = Math.min(2 * this.#backoffMs, MAX_BACKOFF_MS);
       throw error;
     }

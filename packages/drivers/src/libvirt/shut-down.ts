@@ -1,3 +1,4 @@
+import type { Clock } from "@evm/fleet";
 import {
   type Connection,
   type DomainRef,
@@ -5,7 +6,6 @@ import {
   type LifecycleWatch,
   ShutdownFlags,
 } from "@evm/libvirt";
-import type { Clock } from "../clock.ts";
 import { isUp } from "./observe.ts";
 
 /**
@@ -26,11 +26,11 @@ export async function shutDown(
   const pause = AbortSignal.any([signal, finished.signal]);
   await using watch = await connection.domains.watch({ domain, signal });
   const stopped = untilStopped(watch);
-  const deadline = clock.now() + graceMs;
+  const deadlineMs = clock.monotonicMs() + graceMs;
   try {
     for (;;) {
       if (await isOff()) return true;
-      const leftMs = deadline - clock.now();
+      const leftMs = deadlineMs - clock.monotonicMs();
       if (leftMs <= 0) return false;
       await press(connection, domain, signal);
       await Promise.race([stopped, clock.sleep(Math.min(leftMs, PRESS_INTERVAL_MS), pause)]);

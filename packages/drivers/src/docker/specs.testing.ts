@@ -2,7 +2,7 @@
 import { type ContainerTemplate, instanceName, isDigest, isFleetName } from "@evm/fleet";
 import { branded } from "../contract-suite.ts";
 import type { InstanceSpec } from "../driver.ts";
-import { BUSYBOX_IMAGE } from "./test-daemon.ts";
+import { BUSYBOX_IMAGE } from "./daemon.testing.ts";
 
 const FLEET = branded("web", isFleetName);
 const DIGEST = branded(`sha256:${"1".repeat(64)}`, isDigest);
