@@ -7,9 +7,9 @@ import type { Clock, Instant } from "@evm/fleet";
 import { errorText } from "@evm/telemetry";
 import type { TaskKind } from "./tasks.ts";
 
-/** Transient failures (a daemon restarts, a disk is full) are retried after this, doubling */
+/** Transient failures (a restarting daemon, a full disk) are retried after this, doubling */
 const FIRST_RETRY_MS = 1_000;
-/** up to this: often enough to heal soon after the cause is gone, seldom enough not to add to it. */
+/** up to this: often enough to heal soon, seldom enough not to add to the trouble. */
 const MAX_RETRY_MS = 30_000;
 /**
  * What fails for good (no such image, a failed build) is tried again after this, since the cause
