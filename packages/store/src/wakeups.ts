@@ -47,7 +47,9 @@ export class Wakeups {
 /** The error for a wait that the caller gave up, or that reached its deadline. */
 export function abortedError(signal: AbortSignal, doing: string): StoreError {
   const { reason } = signal;
-  if (reason instanceof StoreError) return reason;
+  if (reason instanceof StoreError) {
+    return new StoreError(reason.code, `${doing}: ${reason.message}`, { cause: reason });
+  }
   const isDeadline = reason instanceof DOMException && reason.name === "TimeoutError";
   return isDeadline
     ? new StoreError("unavailable", `${doing}: no answer in time`, { cause: reason })

@@ -37,7 +37,7 @@ export class MemoryClient implements StoreConnection {
     const pieces: Uint8Array[] = [];
     for await (const bytes of verified(digest, content)) {
       throwIfAborted(signal, doing);
-      pieces.push(bytes.slice());
+      pieces.push(new Uint8Array(bytes));
     }
     this.reach(doing, signal);
     this.world.blobs.set(digest, pieces);

@@ -140,6 +140,7 @@ class NatsCoordinator extends NatsClient implements CoordinatorStore {
     const open = this.whileOpen(signal);
     this.#control.changes.add(wake, open);
     this.#reportChanges.add(wake, open);
+    this.link.onReconnect(wake, open);
   }
 
   claimEpoch(leader: string, expectedEpoch: number, signal: AbortSignal): Promise<WriteOutcome> {

@@ -1,6 +1,12 @@
 /** Follows a stream from its present content on, for as long as it takes. */
 import { setTimeout } from "node:timers/promises";
-import { DeliverPolicy, type JsMsg, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import {
+  type ConsumerMessages,
+  DeliverPolicy,
+  type JsMsg,
+  jetstream,
+  jetstreamManager,
+} from "@nats-io/jetstream";
 import type { StoreError } from "../store.ts";
 import { toStoreError } from "./errors.ts";
 import { type Link, REQUEST_DEADLINE_MS } from "./link.ts";
@@ -56,14 +62,28 @@ async function followOnce(
     expires: PULL_EXPIRES_MS,
     idle_heartbeat: IDLE_HEARTBEAT_MS,
   });
+  const over = new AbortController();
   const stop = () => messages.stop();
-  signal.addEventListener("abort", stop, { once: true });
+  signal.addEventListener("abort", stop, { signal: over.signal });
+  link.onReconnect(stop, over.signal);
+  const watching = stopOnSilence(messages);
   try {
     if (signal.aborted) return;
     for await (const message of messages) receive(message);
   } finally {
-    signal.removeEventListener("abort", stop);
-    messages.stop();
+    over.abort();
+    stop();
+    await watching;
+  }
+}
+
+/**
+ * nats.js (3.4.0) waits for a consumer whose server is gone to come back, as long as the cluster knows
+ * of it; and it lives on one server only. Its own watch for heartbeats tells; we make another one.
+ */
+async function stopOnSilence(messages: ConsumerMessages): Promise<void> {
+  for await (const { type } of messages.status()) {
+    if (type === "heartbeats_missed") messages.stop();
   }
 }
 

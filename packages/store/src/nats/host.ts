@@ -45,7 +45,7 @@ export async function connectHost(options: HostOptions): Promise<HostStore> {
   const names = { name: `host/${host}`, inboxPrefix: `_INBOX_${host}` };
   const link = await Link.open({ ...options, ...names }, signal);
   try {
-    checkServerVersion(link);
+    checkServerVersion(link.nats.info?.version);
     return new NatsHost(link, host);
   } catch (error) {
     await link[Symbol.asyncDispose]();

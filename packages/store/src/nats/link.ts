@@ -52,7 +52,8 @@ export class Link implements AsyncDisposable {
   readonly nats: NatsConnection;
   readonly #reconnects = new Wakeups();
   readonly #closed = new AbortController();
-  #isConnected = true;
+  /** Fires when the present connection is lost; a new one with every reconnect. */
+  #connection = new AbortController();
 
   private constructor(nats: NatsConnection, onError: (error: StoreError) => void) {
     this.nats = nats;
@@ -79,7 +80,7 @@ export class Link implements AsyncDisposable {
   }
 
   get isConnected(): boolean {
-    return this.#isConnected && !this.nats.isClosed();
+    return !this.#connection.signal.aborted && !this.nats.isClosed();
   }
 
   /** Fires when the connection is given up for good. */
@@ -133,17 +134,21 @@ export class Link implements AsyncDisposable {
     }
   }
 
-  /** Awaits a call of nats.js, that has its own deadline, no longer than the signal allows. */
+  /**
+   * Awaits a call of nats.js, that has its own deadline, for as long as the signal allows and the
+   * connection lasts: an answer to a connection that is gone never comes.
+   */
   async bounded<Result>(
     doing: string,
     signal: AbortSignal,
     call: () => Promise<Result>,
   ): Promise<Result> {
     throwIfAborted(signal, doing);
+    const over = AbortSignal.any([signal, this.#connection.signal]);
     const settled = new AbortController();
     const aborted = new Promise<never>((_, reject) => {
-      const giveUp = () => reject(abortedError(signal, doing));
-      signal.addEventListener("abort", giveUp, { once: true, signal: settled.signal });
+      const giveUp = () => reject(abortedError(over, doing));
+      over.addEventListener("abort", giveUp, { once: true, signal: settled.signal });
     });
     try {
       return await Promise.race([call(), aborted]);
@@ -175,7 +180,9 @@ export class Link implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed.abort(new StoreError("unavailable", "the connection to NATS was closed"));
+    const reason = new StoreError("unavailable", "the connection to NATS was closed");
+    this.#connection.abort(reason);
+    this.#closed.abort(reason);
     await this.nats.close();
   }
 
@@ -185,10 +192,10 @@ export class Link implements AsyncDisposable {
       switch (status.type) {
         case "disconnect":
         case "staleConnection":
-          this.#isConnected = false;
+          this.#connection.abort(new StoreError("unavailable", "the connection to NATS was lost"));
           break;
         case "reconnect":
-          this.#isConnected = true;
+          this.#connection = new AbortController();
           this.#reconnects.wakeAll();
           break;
         case "error":
@@ -198,7 +205,6 @@ export class Link implements AsyncDisposable {
           break;
       }
     }
-    this.#isConnected = false;
   }
 }
 

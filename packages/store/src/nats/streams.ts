@@ -95,13 +95,12 @@ const streams = (replicas: number): readonly Settings[] => [
   },
 ];
 
-/** @throws StoreError unsuitable for a server that is too old */
-export function checkServerVersion(link: Link): void {
-  const version = link.nats.info?.version ?? "of unknown version";
-  const [major = 0, minor = 0] = version.split(".").map(Number);
+/** @throws StoreError unsuitable for a server that is too old, naming its version */
+export function checkServerVersion(version: string | undefined): void {
+  const [major = 0, minor = 0] = (version ?? "").split(".").map(Number);
   const [oldestMajor, oldestMinor] = OLDEST_SERVER;
   if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
-  const text = `the NATS server is ${version} and has no atomic batches`;
+  const text = `it is version ${version ?? "unknown"}, which has no atomic batches`;
   throw new StoreError("unsuitable", `checking the NATS server: ${text}; ${INSTALL}`);
 }
 
@@ -115,7 +114,7 @@ export async function ensureStreams(
   replicas: number,
   signal: AbortSignal,
 ): Promise<void> {
-  checkServerVersion(link);
+  checkServerVersion(link.nats.info?.version);
   const manager = await link.bounded("reaching JetStream", signal, () =>
     jetstreamManager(link.nats, { timeout: REQUEST_DEADLINE_MS, checkAPI: false }),
   );

@@ -1,0 +1,261 @@
+import { setTimeout } from "node:timers/promises";
+import { jetstreamManager, StorageType, type StreamConfig } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+import { expect, test } from "vitest";
+import { startNatsCluster, startNatsServer } from "../../../../test/support/nats-server.ts";
+import { describeIf, natsServer } from "../../../../test/support/requires.ts";
+import { TcpProxy } from "../../test/tcp-proxy.ts";
+import {
+  bytes,
+  collect,
+  eventually,
+  heard,
+  hostName,
+  image,
+  imageName,
+  lead,
+  orders,
+  report,
+  soon,
+  written,
+} from "../contract/fixtures.ts";
+import { StoreError } from "../store.ts";
+import { MAX_BATCH_MESSAGES, publishBatch } from "./atomic-batch.ts";
+import { connectCoordinator } from "./coordinator.ts";
+import { connectHost } from "./host.ts";
+import { Link } from "./link.ts";
+
+const h1 = hostName("h1");
+const onError = () => {};
+const coordinator = (servers: readonly string[], id = "c1") =>
+  connectCoordinator({ servers, id, signal: soon(), onError });
+const host = (servers: readonly string[]) =>
+  connectHost({ servers, host: h1, signal: soon(), onError });
+
+/** Longer than a stream's leader is ever missed; a step that takes longer hangs. */
+const FAILOVER_LIMIT_MS = 30_000;
+const RETRY_PAUSE_MS = 100;
+
+/** What a loop of ours does in an outage: tries again until the store is back. */
+async function onceAvailable<Result>(call: () => Promise<Result>): Promise<Result> {
+  const deadline = AbortSignal.timeout(FAILOVER_LIMIT_MS);
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof StoreError && error.code === "unavailable")) throw error;
+      await setTimeout(RETRY_PAUSE_MS, undefined, { signal: deadline });
+    }
+  }
+}
+
+describeIf([natsServer], "a server that crashes", () => {
+  test("loses nothing that was acknowledged, and its clients carry on", async () => {
+    await using server = await startNatsServer();
+    const servers = [server.url];
+    await using c1 = await coordinator(servers);
+    await using agent = await host(servers);
+    const epoch = await lead(c1, "c1");
+    const commit = (generation: number, expectedRevision: number) =>
+      c1.commit(
+        {
+          epoch,
+          orders: [{ value: orders("h1", epoch, generation), expectedRevision }],
+          forgottenFleets: [],
+        },
+        soon(),
+      );
+    expect(await commit(1, 0)).toMatchObject({ kind: "committed" });
+
+    const acknowledged: string[] = [];
+    let stopped = Promise.resolve();
+    const writing = (async () => {
+      for (let index = 0; ; index++) {
+        written(await c1.putImage(image(`i${index}`), 0, soon()));
+        acknowledged.push(`i${index}`);
+        if (index === 20) stopped = server.stop();
+      }
+    })();
+    await expect(writing).rejects.toMatchObject({ code: "unavailable" });
+    await stopped;
+    await server.start();
+
+    await eventually(
+      (wake, signal) => agent.watchOrders(wake, signal),
+      () => agent.isConnected,
+    );
+    expect(await onceAvailable(() => agent.readOrders(soon()))).toEqual(orders("h1", epoch, 1));
+    await onceAvailable(() => agent.putReport(report("h1", 7), soon()));
+    const next = written(await onceAvailable(() => c1.claimEpoch("c1", epoch, soon())));
+    await c1.caughtUp(next, soon());
+
+    await using c2 = await coordinator(servers, "c2");
+    for (const each of [c1, c2]) {
+      const images = each.control().images;
+      expect(acknowledged.filter((name) => !images.has(imageName(name)))).toEqual([]);
+      await eventually(
+        (wake, signal) => each.watch(wake, signal),
+        () => each.reports().get(h1)?.reportedAt === 7,
+      );
+    }
+  });
+});
+
+describeIf([natsServer], "a cluster that loses the stream's leader", () => {
+  test("takes writes again, keeps what it had, and still fences", async () => {
+    await using cluster = await startNatsCluster(3);
+    await using c1 = await coordinator(cluster.urls);
+    await using c2 = await coordinator(cluster.urls, "c2");
+    await using agent = await host(cluster.urls);
+    const epoch = await lead(c1, "c1");
+    const commit = (by: typeof c1, of: number, name: string) =>
+      onceAvailable(() =>
+        by.commit(
+          {
+            epoch: of,
+            orders: [{ value: orders(name, of, 1), expectedRevision: 0 }],
+            forgottenFleets: [],
+          },
+          soon(),
+        ),
+      );
+    expect(await commit(c1, epoch, "h1")).toMatchObject({ kind: "committed" });
+
+    const { config, leader } = await controlStream(cluster.urls);
+    expect(config).toMatchObject({ num_replicas: 3, allow_atomic: true });
+    await cluster.servers[Number(leader.slice(1)) - 1]?.stop();
+
+    // Rejected, where an attempt that was not answered had been stored all the same.
+    const second = await commit(c1, epoch, "h2");
+    expect(["committed", "rejected"]).toContain(second.kind);
+    const next = written(await onceAvailable(() => c2.claimEpoch("c2", epoch, soon())));
+    expect(await commit(c1, epoch, "h3")).toMatchObject({ kind: "rejected" });
+    expect(await commit(c2, next, "h3")).toMatchObject({ kind: "committed" });
+    expect(await onceAvailable(() => agent.readOrders(soon()))).toEqual(orders("h1", epoch, 1));
+    await eventually(
+      (wake, signal) => c1.watch(wake, signal),
+      () => c1.control().orders.size === 3,
+    );
+    expect(c1.control().epoch).toEqual({ epoch: next, leader: "c2" });
+  });
+});
+
+describeIf([natsServer], "a server that does not do as asked", () => {
+  test.each<[string, Partial<StreamConfig>]>([
+    ["allow_atomic", { allow_atomic: false }],
+    ["republish", { republish: { src: "$KV.control.x", dest: "y" } }],
+    ["max_msgs_per_subject", { max_msgs_per_subject: 5 }],
+    ["allow_direct", { allow_direct: true }],
+  ])("is refused for %s, naming the stream, the setting and what to install", async (name, own) => {
+    await using server = await startNatsServer();
+    await using good = await coordinator([server.url]);
+    await good[Symbol.asyncDispose]();
+    await recreateControl(server.url, own);
+    await expect(coordinator([server.url])).rejects.toMatchObject({
+      code: "unsuitable",
+      message: expect.stringMatching(new RegExp(`KV_control: ${name} is .*install nats-server`)),
+    });
+  });
+});
+
+describeIf([natsServer], "a connection that breaks", () => {
+  test("in the middle of a batch leaves nothing of it", async () => {
+    await using server = await startNatsServer();
+    await using proxy = await TcpProxy.to(server.url);
+    await using c1 = await coordinator([proxy.url]);
+    await using c2 = await coordinator([server.url], "c2");
+    const epoch = await lead(c1, "c1");
+    const writes = Array.from({ length: 50 }, (_, index) => ({
+      value: orders(`h${index}`, epoch, 1, 500),
+      expectedRevision: 0,
+    }));
+    const request = { epoch, orders: writes, forgottenFleets: [] };
+    proxy.cutBefore("Nats-Batch-Commit");
+    await expect(c1.commit(request, soon())).rejects.toMatchObject({ code: "unavailable" });
+
+    const revision = written(await c2.putImage(image("later"), 0, soon()));
+    expect(revision).toBe(epoch + 1);
+    await c2.caughtUp(revision, soon());
+    expect(c2.control().orders.size).toBe(0);
+    expect(await onceAvailable(() => c1.commit(request, soon()))).toMatchObject({
+      kind: "committed",
+    });
+  });
+
+  test("without a word ends the open verbs of both sides", async () => {
+    await using server = await startNatsServer();
+    await using proxy = await TcpProxy.to(server.url);
+    await using c1 = await coordinator([server.url]);
+    await using agent = await host([proxy.url]);
+    const ended = Promise.withResolvers<void>();
+    agent.serveVerb(
+      "console",
+      async (_, stream, signal) => {
+        signal.addEventListener("abort", () => ended.resolve());
+        await stream.send(bytes("login: "));
+        await collect(stream.incoming);
+      },
+      soon(),
+    );
+    await heard(agent);
+    const stream = await c1.openVerb(h1, "console", bytes(""), soon());
+    proxy.freeze();
+    await expect(collect(stream.incoming)).rejects.toMatchObject({ code: "unavailable" });
+    await ended.promise;
+  });
+});
+
+describeIf([natsServer], "an atomic batch", () => {
+  const subject = (key: string) => `$KV.control.fleets.${key}`;
+  const message = (key: string, sequence = 0) => ({
+    subject: subject(key),
+    payload: bytes("x"),
+    expected: { sequence, of: subject(key) },
+    isRemoval: false,
+  });
+
+  test("is refused whole for one wrong revision, and for more messages than it holds", async () => {
+    await using server = await startNatsServer();
+    await using _ = await coordinator([server.url]);
+    const options = { servers: [server.url], name: "test", inboxPrefix: "_INBOX", onError };
+    await using link = await Link.open(options, soon());
+    const publish = (messages: Parameters<typeof publishBatch>[2]) =>
+      publishBatch(link, "testing", messages, soon());
+
+    expect(await publish([message("a"), message("b")])).toEqual({ kind: "stored", sequence: 2 });
+    expect(await publish([message("c"), message("a"), message("d")])).toMatchObject({
+      kind: "refused",
+      reason: expect.stringContaining("wrong last sequence"),
+    });
+    expect(await publish([message("e"), message("e")])).toMatchObject({ kind: "refused" });
+    const many = Array.from({ length: MAX_BATCH_MESSAGES + 1 }, (_, index) => message(`m${index}`));
+    await expect(publish(many)).rejects.toMatchObject({
+      code: "tooLarge",
+      message: "testing: 1001 messages in one batch, JetStream takes 1000",
+    });
+    expect(await publish(many.slice(1))).toEqual({ kind: "stored", sequence: 1002 });
+  });
+});
+
+async function controlStream(servers: readonly string[]) {
+  const nats = await connect({ servers: [...servers] });
+  try {
+    const { config, cluster } = await (await jetstreamManager(nats)).streams.info("KV_control");
+    return { config, leader: cluster?.leader ?? "" };
+  } finally {
+    await nats.close();
+  }
+}
+
+/** Makes `control` anew, as a server that ignores a setting, or a stranger, would have made it. */
+async function recreateControl(servers: string, own: Partial<StreamConfig>): Promise<void> {
+  const nats = await connect({ servers });
+  try {
+    const { streams } = await jetstreamManager(nats);
+    const { config } = await streams.info("KV_control");
+    await streams.delete("KV_control");
+    await streams.add({ ...config, storage: StorageType.File, ...own });
+  } finally {
+    await nats.close();
+  }
+}
