@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { fleetFileJsonSchema } from "./file-schema.ts";
 import {
@@ -183,11 +185,27 @@ labels: {one: &text hello, two: *text}
     });
   });
 
+  test("of the tour is good", () => {
+    const file = join(import.meta.dirname, "..", "..", "..", "deploy/examples/school.yaml");
+    const parsed = parseFleetFile({ file, text: readFileSync(file, "utf8") });
+    expect(parsed).toMatchObject({
+      kind: "ok",
+      fleets: [
+        { kind: "complete", name: "school-linux", spec: { replicas: 4 } },
+        { kind: "complete", name: "school-exam", spec: { replicas: 2 } },
+        { kind: "complete", name: "school-web", spec: { replicas: 6 } },
+        { kind: "build", name: "school-build", fleet: { replicas: 2 } },
+      ],
+    });
+  });
+
   test("may be JSON", () => {
     const text = JSON.stringify({ name: "a", vm: { image: "m" }, resources: { memoryMib: 64 } });
     expect(parse(text).map(({ name }) => name)).toEqual(["a"]);
   });
 });
+
+const IMAGE_NAME = "1 to 63 characters of a-z 0-9 . -, starting and ending in a letter or digit";
 
 /** A good file with one line changed; problems begin with where they are. */
 const changed = (from: string, to: string, base = VM) => base.replace(from, to).trim();
@@ -241,11 +259,13 @@ const BAD_FILES: readonly (readonly [text: string, problem: string])[] = [
   ],
   [
     changed('"8080"', "8080", CONTAINER),
-    '4:28: container.command[3]: 8080; expected a text; numbers and true or false need quotes: "8080"',
+    "4:28: container.command[3]: 8080; " +
+      'expected a text; numbers and true or false need quotes: "8080"',
   ],
   [
     changed("443", "{container: 80, hots: 1}", CONTAINER),
-    '6:67: container.ports[3].hots: "hots"; expected a known field: container, host, protocol (did you mean host?)',
+    '6:67: container.ports[3].hots: "hots"; ' +
+      "expected a known field: container, host, protocol (did you mean host?)",
   ],
   [
     changed('"8081:80"', '"80:http"', CONTAINER),
@@ -259,7 +279,8 @@ const BAD_FILES: readonly (readonly [text: string, problem: string])[] = [
   ],
   [
     "labels: {a: b",
-    '1:14: "labels: {a: b"; expected valid YAML (Flow map in block collection must be sufficiently indented and end with a })',
+    '1:14: "labels: {a: b"; expected valid YAML ' +
+      "(Flow map in block collection must be sufficiently indented and end with a })",
   ],
   [
     changed("replicas: 4", "name: other"),
@@ -282,7 +303,7 @@ describe("what is wrong is named with line, column, field, value and what was ex
     const first = "name: a\nvm: {image: I}\nresources: {vcpus: 0.5, memoryMib: 0}\n---\nname: b\n";
     const second = "name: c\nreplicas: -1\nvm: {}\ncontainer: {}\nresources: {memoryMib: 1}";
     expect(problemsOf({ file: "x", text: first }, { file: "y", text: second })).toEqual([
-      'x:2:13: vm.image: "I"; expected 1 to 63 characters of a-z 0-9 . -, starting and ending in a letter or digit',
+      `x:2:13: vm.image: "I"; expected ${IMAGE_NAME}`,
       "x:3:20: resources.vcpus: 0.5; expected a whole number: VMs have whole virtual CPUs",
       "x:3:36: resources.memoryMib: 0; expected a whole number from 1 to 4294967295",
       "x:5:1: resources: nothing; expected resources: vcpus, memoryMib, diskGib",
@@ -290,7 +311,7 @@ describe("what is wrong is named with line, column, field, value and what was ex
       'y:1:1: {"name":"c","replicas":-1,"vm":{},"container":{},"resources":{"memoryMib":1}}; ' +
         "expected exactly one of vm, container",
       "y:2:11: replicas: -1; expected a whole number from 0 to 100000",
-      "y:3:5: vm.image: nothing; expected 1 to 63 characters of a-z 0-9 . -, starting and ending in a letter or digit",
+      `y:3:5: vm.image: nothing; expected ${IMAGE_NAME}`,
       "y:4:12: container: {}; expected exactly one of image, build",
     ]);
   });
@@ -314,7 +335,8 @@ describe("what is wrong is named with line, column, field, value and what was ex
       return `l${level}: &l${level} [${items}]`;
     });
     expect(problemsOf({ file: "f", text: levels.join("\n") })).toEqual([
-      'f:1:1: "l0: &l0 [x]"; expected valid YAML (Excessive alias count indicates a resource exhaustion attack)',
+      'f:1:1: "l0: &l0 [x]"; expected valid YAML ' +
+        "(Excessive alias count indicates a resource exhaustion attack)",
     ]);
   });
 });
@@ -326,7 +348,9 @@ test("a template's digest depends on its content and not on the order of its fie
   const reversed = Object.fromEntries(Object.entries(template).reverse()) as typeof template;
   expect(templateDigest(reversed, undefined)).toBe(templateDigest(template, undefined));
   // Changing how digests are made replaces every instance of every fleet: never by accident.
-  expect(templateDigest(template, undefined)).toBe("");
+  expect(templateDigest(template, undefined)).toBe(
+    "sha256:40fed64e94afcce32f3b667aff43c620677461044fc85ea9ce03eed3c62c53f8",
+  );
 });
 
 test("the schema for editors knows every field, its defaults and what it is for", () => {

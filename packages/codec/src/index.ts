@@ -1,3 +1,5 @@
+export type { BuildContext } from "./build-context.ts";
+export { MAX_BUILD_CONTEXT_BYTES, packBuildContext } from "./build-context.ts";
 export type { Codec, WireEnum } from "./codec.ts";
 export type { CodecErrorCode, Problem } from "./codec-error.ts";
 export { CodecError, describeProblem } from "./codec-error.ts";

@@ -139,8 +139,10 @@ export class GrpcClient implements Disposable {
   }
 }
 
-// grpc-js counts deadlines on the system's clock and takes no other.
-const deadlineOf = ({ deadlineMs }: CallOptions): number => Date.now() + deadlineMs;
+/** grpc-js counts deadlines on the system's clock and takes no other: nothing to inject. */
+const grpcClock: { now(): number } = Date;
+
+const deadlineOf = ({ deadlineMs }: CallOptions): number => grpcClock.now() + deadlineMs;
 
 function settle<T>(
   reply: PromiseWithResolvers<T>,

@@ -64,8 +64,8 @@ export const hostVerbSubject = (host: string, verb: string): string =>
   `host.${token(host)}.${token(verb)}`;
 
 /**
- * One direction of an open verb, seen from the host. Under the host's own name, and not an inbox, so
- * that a host needs to write to no other's.
+ * One direction of an open verb, seen from the host. Under the host's own name, and not an inbox,
+ * so that a host needs to write to no other's.
  */
 export const verbStreamSubject = (host: string, id: string, direction: "in" | "out"): string =>
   `stream.${token(host)}.${token(id)}.${direction}`;
