@@ -18,9 +18,10 @@ export const imageAvailable: Rule = {
     }
     const largest = greatest(artifactsOf(image), (artifact) => artifact.sizeBytes);
     const best = greatest(refused, (host) => host.freeBytes);
-    const most = best === undefined ? "0" : `${inMib(best.freeBytes)} on ${best.name}`;
-    const wanted = inMib(largest?.sizeBytes ?? 0);
-    return `needs ${wanted} in a pool for image ${image.name}; the most that is free is ${most}`;
+    const most =
+      best === undefined ? "0" : `${Math.floor(best.freeBytes / MIB)} MiB on ${best.name}`;
+    const wanted = Math.ceil((largest?.sizeBytes ?? 0) / MIB);
+    return `needs ${wanted} MiB in a pool for image ${image.name}; the most that is free is ${most}`;
   },
 };
 
@@ -33,5 +34,3 @@ const isAvailable = (host: HostLoad, image: Image): boolean =>
 
 const isFetchable = ({ url }: Artifact): boolean =>
   FETCHABLE.some((scheme) => url.startsWith(scheme));
-
-const inMib = (bytes: number): string => `${Math.ceil(bytes / MIB)} MiB`;
