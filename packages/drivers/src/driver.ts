@@ -45,7 +45,10 @@ export type DriverInstance = InstanceRef & {
    * `broken`: exists, but only a discard helps (its disk is gone, its definition unreadable).
    */
   readonly state: "created" | "running" | "ready" | "exited" | "broken";
-  /** For `exited`: whether it ended well (exit code 0, the guest's own power-off). */
+  /**
+   * For `exited`: whether it ended well (exit code 0, the guest's own power-off). After a `stop` it
+   * tells how the program took it: one that is ended by a signal has failed.
+   */
   readonly exit: "success" | "failure" | undefined;
   /** Why, in words, for `exited` with failure, `broken`, and a readiness that ran out of time. */
   readonly reason: string | undefined;
@@ -80,6 +83,11 @@ export interface ConsoleSession extends AsyncDisposable {
   write(input: Uint8Array): Promise<void>;
 }
 
+/**
+ * Verbs fail with `DriverError` only. Every verb on an incarnation that does not exist fails with
+ * `notFound`, but `discard` of one is done; so it is where something foreign has its name, and there
+ * `prepare` fails with `failed`.
+ */
 export interface Driver {
   readonly kind: TemplateKind;
   /** Whether it can work on this machine, and if not, why and what helps. Never throws. */
@@ -98,7 +106,7 @@ export interface Driver {
   logs(ref: InstanceRef, options: LogOptions): AsyncIterable<Uint8Array>;
   /** Opens its terminal. Drivers that have none throw `DriverError` with code `unsupported`. */
   console(ref: InstanceRef, signal: AbortSignal): Promise<ConsoleSession>;
-  /** Calls `onChange` when something may have changed: it only wakes the caller. Ends with the signal. */
+  /** Calls `onChange` when something may have changed, to wake the caller. Ends with the signal. */
   watch(onChange: () => void, signal: AbortSignal): Promise<void>;
 }
 

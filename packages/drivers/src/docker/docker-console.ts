@@ -1,7 +1,7 @@
 /**
- * A terminal in a container: a shell that Docker starts beside its program. Docker leaves that shell
- * running when the terminal goes, and tells its process id only as the host sees it; so the shell first
- * tells its own, by which it is ended.
+ * A terminal in a container: a shell that Docker starts beside its program. Docker leaves that
+ * shell running when the terminal goes, and tells its process id only as the host sees it; so the
+ * shell first tells its own, by which it is ended.
  */
 import { once } from "node:events";
 import type { Duplex } from "node:stream";

@@ -65,7 +65,7 @@ export class DockerEngine {
     return inspected ?? undefined;
   }
 
-  /** Reads a stream of the daemon until it ends or the reader leaves. The deadline is its opening's. */
+  /** Reads a stream until it ends or the reader leaves. Only opening has a deadline. */
   async *stream(
     doing: string,
     signal: AbortSignal,

@@ -1,4 +1,4 @@
-/** Where Docker's errors become `DriverError`s: the only place that looks at their status and text. */
+/** Where Docker's errors become `DriverError`s: nothing else looks at their status and text. */
 import { DriverError, type DriverErrorCode } from "../driver.ts";
 
 /** A field of something that another program wrote. */
@@ -38,8 +38,8 @@ export function codeOfText(text: string): DriverErrorCode | undefined {
 }
 
 /**
- * Failures that Docker tells only by text, with status 500 or inside a progress stream. A port that is
- * taken is exhaustion: another instance may free it.
+ * Failures that Docker tells only by text, with status 500 or inside a progress stream. A port that
+ * is taken is exhaustion: another instance may free it.
  */
 const TEXTS: readonly { readonly pattern: RegExp; readonly code: DriverErrorCode }[] = [
   { pattern: /no space left on device|disk quota exceeded/i, code: "exhausted" },

@@ -43,9 +43,9 @@ test("an image that its registry does not have is a wrong order", async () => {
   });
 });
 
-test("a pull that is cut in the middle for good, or finds no registry, may be tried again", async () => {
+test("a pull that is cut in the middle, or finds no registry, may be tried again", async () => {
   const { prepare } = bench();
-  // Its own layer request, since the layers of a pulled image are not asked for again.
+  // Layers that the daemon has are not asked for.
   await daemon.removeContainers();
   await daemon.cli("rmi", registry.reference("team/app:1"));
   const cut = prepare(41, imageSource("broken/app:1"));

@@ -1,6 +1,6 @@
 /**
- * Ends a container: by its own signal, then by force. Not by Docker's stop: depending on its version
- * that goes on, or kills at once, when the caller leaves.
+ * Ends a container: by its own signal, then by force. Not by Docker's stop: depending on its
+ * version that goes on, or kills at once, when the caller leaves.
  */
 import type { ContainerInspectInfo } from "dockerode";
 import { DriverError } from "../driver.ts";

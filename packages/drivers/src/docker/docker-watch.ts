@@ -9,12 +9,12 @@ const FILTERS = { type: ["container"], label: [INSTANCE_LABEL], event: EVENTS };
 
 /** The first wait for a daemon that went away; doubles up to the maximum, with jitter. */
 const BACKOFF_MS = 250;
-/** Whoever waits for wake-ups looks by itself every few seconds: rarer attempts would not help it. */
+/** Who waits for wake-ups looks by itself every few seconds: rarer attempts help nobody. */
 const MAX_BACKOFF_MS = 5000;
 
 /**
- * Calls `onChange` after every event, and after every connection, since something may have been missed.
- * Ends with the signal only. While the daemon is away nothing is told: `list` and `probe` do.
+ * Calls `onChange` after every event, and after every connection, since something may have been
+ * missed. Ends with the signal only; that the daemon is away is for `list` and `probe` to tell.
  */
 export async function watchContainers(
   engine: DockerEngine,

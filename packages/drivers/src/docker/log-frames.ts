@@ -1,6 +1,6 @@
 /**
- * Takes apart what Docker makes of a container's stdout and stderr: frames of 8 bytes of header (kind,
- * three zeroes, length in big-endian) and their text. Source: Docker Engine API, "ContainerAttach".
+ * Takes apart what Docker makes of a container's stdout and stderr: frames of 8 bytes of header
+ * (kind, three zeroes, length in big-endian) and text. Source: Docker Engine API, ContainerAttach.
  */
 import { DriverError } from "../driver.ts";
 

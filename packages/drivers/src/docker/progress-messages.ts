@@ -1,4 +1,4 @@
-/** The messages of a pull or a build: one JSON object a line. Source: Docker Engine API, "ImageCreate". */
+/** What a pull or a build tells: a JSON object a line. Source: Docker Engine API, ImageCreate. */
 import { DriverError } from "../driver.ts";
 import { fieldOf, textOf } from "./docker-error.ts";
 

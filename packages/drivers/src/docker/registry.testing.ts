@@ -1,4 +1,4 @@
-/** A registry of a test's own, on loopback: one image of one layer, under names that behave differently. */
+/** A registry of a test's own, on loopback: one image of one layer, under any name. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -10,7 +10,7 @@ const MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json";
 const CONFIG_TYPE = "application/vnd.docker.container.image.v1+json";
 const LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
-/** Any name has the image; under `broken/…` its layer is cut in the middle, and never resumed. */
+/** Tag `missing` is unknown; under `broken/…` the layer is cut in the middle, and never resumed. */
 export class TestRegistry implements AsyncDisposable {
   readonly #server = createServer();
   readonly #blobs = new Map<string, Buffer>();

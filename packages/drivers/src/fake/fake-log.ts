@@ -1,4 +1,4 @@
-/** The output of a fake instance: kept whole, over restarts, and followed by any number of readers. */
+/** The output of a fake instance: kept whole over restarts, followed by any number of readers. */
 import type { LogOptions } from "../driver.ts";
 
 export class FakeLog {
@@ -45,14 +45,8 @@ export class FakeLog {
   }
 }
 
-function startOfTail(text: string, lines: number): number {
-  if (lines === 0) return text.length;
-  let at = text.endsWith("\n") ? text.length - 1 : text.length;
-  for (let left = lines; left > 0 && at > 0; left--) {
-    const newline = text.lastIndexOf("\n", at - 1);
-    if (newline === -1) return 0;
-    if (left === 1) return newline + 1;
-    at = newline;
-  }
-  return 0;
+function startOfTail(text: string, tailLines: number): number {
+  const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+  const dropped = lines.slice(0, Math.max(0, lines.length - tailLines));
+  return dropped.join("").length;
 }

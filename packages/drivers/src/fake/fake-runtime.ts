@@ -105,7 +105,7 @@ export class FakeRuntime {
     return this.#foreign.has(name);
   }
 
-  /** Everything of EVM's that exists, as it truly is: no delay, no fault. Sorted by name, then incarnation. */
+  /** Everything of EVM's, as it truly is: no delay, no fault. Sorted by name, then incarnation. */
   instances(kind?: TemplateKind): readonly DriverInstance[] {
     return [...this.#entries.values()]
       .filter(({ spec }) => kind === undefined || spec.template.kind === kind)
