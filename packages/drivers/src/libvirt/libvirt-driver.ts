@@ -18,6 +18,7 @@ import {
   type DomainRef,
   isNoDomain,
   isOperationInvalid,
+  LibvirtError,
   UndefineFlags,
 } from "@evm/libvirt";
 import {
@@ -202,7 +203,8 @@ class LibvirtDriver implements Driver, AsyncDisposable {
         // Whatever happened while nobody listened.
         onChange();
         for await (const _ of events) onChange();
-      } catch {
+      } catch (error) {
+        if (!(error instanceof LibvirtError) && !signal.aborted) throw error;
         // The connection is lost, or cannot be made. Every other verb says so to its caller; here
         // it means trying again, at the pace that the link allows.
         await this.#clock.sleep(WATCH_RETRY_MS, signal).catch(() => undefined);

@@ -1,7 +1,7 @@
 /** The real libvirtd and QEMU with the micro guest, as a world for the contract suite. */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmod, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -18,7 +18,7 @@ import { createImageCache } from "@evm/images";
 import { systemClock } from "../clock.testing.ts";
 import type { ContractProgram, ContractWorld } from "../contract.ts";
 import type { Driver, InstanceRef } from "../driver.ts";
-import { createLibvirtDriver } from "./libvirt-driver.ts";
+import { createLibvirtDriver, type LibvirtDriverOptions } from "./libvirt-driver.ts";
 
 const run = promisify(execFile);
 
@@ -59,10 +59,11 @@ export class LibvirtWorld implements ContractWorld {
     return new LibvirtWorld(folder, await microImage());
   }
 
-  connect(): Driver {
+  connect(overrides: Partial<LibvirtDriverOptions> = {}): Driver {
     const pools = [{ name: "main", path: join(this.folder, "pool") }];
     const images = createImageCache({ pools, fetch, random: Math.random });
-    const driver = createLibvirtDriver({ images, clock: systemClock, network: { kind: "none" } });
+    const network = { kind: "none" } as const;
+    const driver = createLibvirtDriver({ images, clock: systemClock, network, ...overrides });
     this.#drivers.push(driver);
     return driver;
   }
@@ -96,7 +97,7 @@ export class LibvirtWorld implements ContractWorld {
     const memory = "<memory unit='MiB'>32</memory>";
     const os = "<os><type arch='x86_64'>hvm</type></os>";
     const text = `<domain type='qemu'><name>${name}</name>${memory}${os}</domain>`;
-    await run("sh", ["-c", 'printf %s "$2" >"$1"', "sh", xml, text]);
+    await writeFile(xml, text);
     await virsh("define", xml);
     await virsh("start", name);
     this.#foreign.push(name);
