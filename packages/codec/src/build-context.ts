@@ -10,8 +10,8 @@ import dockerignore from "@balena/dockerignore";
 import type { Digest } from "@evm/fleet";
 import { type Header, pack } from "tar-stream";
 import { CodecError } from "./codec-error.ts";
+import type { BuildSource } from "./container-schema.ts";
 import { sha256 } from "./digest.ts";
-import type { BuildSource } from "./file-schema.ts";
 
 /** A context goes through the shared store, whole: larger ones belong into an image. */
 export const MAX_BUILD_CONTEXT_BYTES = 64 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { create, toJson } from "@bufbuild/protobuf";
 import type {
   ContainerTemplate,
   FleetRecord,
@@ -309,6 +309,76 @@ const failure = (read: () => unknown): CodecError => {
   }
   throw new Error("expected a CodecError");
 };
+
+test("a fleet on the wire is spelled as its contract says", () => {
+  const web: FleetSpec = {
+    name: "school-web" as FleetSpec["name"],
+    replicas: 6,
+    labels: { course: "linux" },
+    template: {
+      kind: "container",
+      resources: { vcpuMillis: 100, memoryMib: 32, diskMib: 1_024 },
+      source: { kind: "build", context: sha256(""), dockerfile: "Dockerfile" },
+      command: ["httpd"],
+      environment: { GREETING: "hello" },
+      ports: [{ containerPort: 53, hostPort: 5_353, protocol: "udp" }],
+      healthCheck: {
+        command: ["true"],
+        intervalMs: 2_000,
+        timeoutMs: 1_000,
+        retries: 3,
+        startPeriodMs: 0,
+      },
+    },
+    placement: {
+      constraints: [{ label: "zone", operator: "notIn", values: ["a"] }],
+      strategy: "pack",
+      apartFrom: [],
+    },
+    restart: {
+      mode: "on-failure",
+      maxRestarts: 5,
+      windowMs: 600_000,
+      backoffMs: 1_000,
+      maxBackoffMs: 60_000,
+    },
+    update: { maxUnavailable: 1 },
+    onHostLoss: "wait",
+    onIsolation: "stop",
+  };
+  expect(toJson(FleetSpecSchema, fleetSpecCodec.toWire(web))).toEqual({
+    name: "school-web",
+    replicas: 6,
+    labels: { course: "linux" },
+    template: {
+      resources: { vcpuMillis: 100, memoryMib: 32, diskMib: 1_024 },
+      container: {
+        build: {
+          contextDigest: "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+          dockerfile: "Dockerfile",
+        },
+        command: ["httpd"],
+        environment: { GREETING: "hello" },
+        ports: [{ containerPort: 53, hostPort: 5_353, protocol: "PROTOCOL_UDP" }],
+        healthCheck: { command: ["true"], intervalMs: 2_000, timeoutMs: 1_000, retries: 3 },
+      },
+    },
+    placement: {
+      constraints: [{ label: "zone", operator: "OPERATOR_NOT_IN", values: ["a"] }],
+      strategy: "STRATEGY_PACK",
+    },
+    restart: {
+      mode: "RESTART_MODE_ON_FAILURE",
+      maxRestarts: 5,
+      windowMs: 600_000,
+      backoffMs: 1_000,
+      maxBackoffMs: 60_000,
+    },
+    update: { maxUnavailable: 1 },
+    onHostLoss: "ON_HOST_LOSS_WAIT",
+    onIsolation: "ON_ISOLATION_STOP",
+  });
+});
 
 describe("bad content from the wire", () => {
   test("is refused with every field, its value and what was expected", () => {

@@ -18,7 +18,7 @@ import {
 import { z } from "zod";
 
 /** As in protobuf. */
-const MAX_UINT32 = 2 ** 32 - 1;
+export const MAX_UINT32 = 2 ** 32 - 1;
 /** Longer waits than this are never meant. */
 export const MAX_DURATION_MS = 30 * 24 * 3_600_000;
 /** More instances than this in one fleet would not fit the orders of any number of hosts. */
@@ -92,10 +92,13 @@ export const instanceName = named<InstanceName>(
 export const digest = named<Digest>(isDigest, "sha256: and 64 lower-case hex digits");
 
 /** YAML reads an unquoted 8080 as a number: the most common slip. */
-export const ENTRY_TEXT = 'a text; numbers and true or false need quotes: "8080"';
+const ENTRY_TEXT = 'a text; numbers and true or false need quotes: "8080"';
+/** A word of a command, a value of a label. */
+export const word = z.string({ error: ENTRY_TEXT });
+
 const entries = (key: z.ZodString, what: string) =>
   z
-    .record(key, z.string({ error: ENTRY_TEXT }).max(MAX_TEXT_LENGTH, { error: ENTRY_TEXT }), {
+    .record(key, word.max(MAX_TEXT_LENGTH, { error: ENTRY_TEXT }), {
       error: `${what}, each a name and a text`,
     })
     .refine((record) => Object.keys(record).length <= MAX_ENTRIES, {

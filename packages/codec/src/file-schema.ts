@@ -3,31 +3,24 @@
  * Descriptions are written for editors: they go into the JSON Schema.
  */
 import { ok as assert } from "node:assert";
-import type {
-  ContainerTemplate,
-  FleetSpec,
-  HealthCheck,
-  PortMapping,
-  Resources,
-  TemplateKind,
-} from "@evm/fleet";
+import type { ContainerTemplate, FleetSpec, Resources, TemplateKind } from "@evm/fleet";
 import { z } from "zod";
+import { type BuildSource, container } from "./container-schema.ts";
 import { duration } from "./duration.ts";
 import {
   boolean,
-  ENTRY_TEXT,
-  environment,
   filledText,
   fleetName,
   imageName,
   labelName,
   labels,
   listOf,
+  MAX_UINT32,
   oneOf,
-  port,
   replicas,
   text,
   whole,
+  word,
 } from "./fields.ts";
 import {
   DEFAULT_ON_HOST_LOSS,
@@ -35,17 +28,12 @@ import {
   DEFAULT_PLACEMENT,
   DEFAULT_RESTART,
   DEFAULT_UPDATE,
-  MIN_PROBE_MS,
   ON_HOST_LOSS,
   ON_ISOLATION,
-  PROTOCOLS,
   RESTART_MODES,
   STRATEGIES,
 } from "./model-schema.ts";
-import { strict } from "./strict.ts";
-
-/** A folder with a Dockerfile, to be packed. */
-export type BuildSource = { readonly folder: string; readonly dockerfile: string };
+import { exactlyOne, strict } from "./strict.ts";
 
 /** A fleet as typed: complete, or still without the digest of the folder that it is built from. */
 export type FleetDraft =
@@ -70,7 +58,7 @@ const resources = strict(
     vcpus: amount("a number of virtual CPUs, above 0")
       .prefault(1)
       .describe("Virtual CPUs: a whole number for VMs, parts like 0.25 for containers."),
-    memoryMib: whole(1, 2 ** 32 - 1).describe("Memory in MiB, promised and limited."),
+    memoryMib: whole(1, MAX_UINT32).describe("Memory in MiB, promised and limited."),
     diskGib: amount("a number of GiB, above 0")
       .optional()
       .describe(
@@ -100,95 +88,6 @@ const vm = strict(
   },
   "a VM: image, userData, readyWhenConsoleShows",
 );
-
-const PORT = 'a port: 8080, "8081:80", "53:53/udp" or {container: 80, host: 8081, protocol: tcp}';
-
-const portText = z.string({ error: PORT }).transform((typed, context): PortMapping => {
-  const [, host, container, protocol] = /^(?:(\d+):)?(\d+)(?:\/(tcp|udp))?$/.exec(typed) ?? [];
-  const isPort = (number: number) => port.safeParse(number).success;
-  const hostPort = host === undefined ? undefined : Number(host);
-  if (isPort(Number(container)) && (hostPort === undefined || isPort(hostPort))) {
-    const containerPort = Number(container);
-    return { containerPort, hostPort, protocol: protocol === "udp" ? "udp" : "tcp" };
-  }
-  context.issues.push({ code: "custom", message: PORT, input: typed });
-  return z.NEVER;
-});
-
-const portMapping = z.union(
-  [
-    port.transform(
-      (containerPort): PortMapping => ({ containerPort, hostPort: undefined, protocol: "tcp" }),
-    ),
-    portText,
-    strict(
-      {
-        container: port.describe("Port inside the container."),
-        host: port.optional().describe("Port on the host. Default: a free one."),
-        protocol: oneOf(PROTOCOLS).prefault("tcp"),
-      },
-      PORT,
-    ).transform(
-      ({ container, host, protocol }): PortMapping => ({
-        containerPort: container,
-        hostPort: host,
-        protocol,
-      }),
-    ),
-  ],
-  { error: PORT },
-);
-
-const word = z.string({ error: ENTRY_TEXT });
-
-const healthCheck = strict(
-  {
-    command: listOf(word)
-      .min(1, { error: "a command of at least one word" })
-      .describe("Run inside the container; exit code 0 is healthy."),
-    interval: duration(MIN_PROBE_MS).prefault("10s"),
-    timeout: duration(MIN_PROBE_MS).prefault("5s"),
-    retries: whole(1, 1_000).prefault(3).describe("Failures in a row that make it unhealthy."),
-    startPeriod: duration().prefault("0s").describe("Failures this soon after the start are free."),
-  },
-  "a health check: command, interval, timeout, retries, startPeriod",
-).transform(
-  ({ command, interval, timeout, retries, startPeriod }): HealthCheck => ({
-    command,
-    intervalMs: interval,
-    timeoutMs: timeout,
-    retries,
-    startPeriodMs: startPeriod,
-  }),
-);
-
-const build = z.union(
-  [
-    filledText.transform((folder): BuildSource => ({ folder, dockerfile: "Dockerfile" })),
-    strict(
-      {
-        context: filledText.describe("Folder, relative to this file."),
-        dockerfile: filledText.prefault("Dockerfile").describe("Path inside the folder."),
-      },
-      "a folder with a Dockerfile",
-    ).transform(({ context, dockerfile }): BuildSource => ({ folder: context, dockerfile })),
-  ],
-  { error: "a folder, or {context: …, dockerfile: …}" },
-);
-
-const container = strict(
-  {
-    image: filledText.optional().describe("Image that Docker can pull, or that the host has."),
-    build: build.optional().describe("A folder with a Dockerfile, in place of an image."),
-    command: listOf(word).prefault([]).describe("Default: the image's own command."),
-    environment: environment.prefault({}),
-    ports: listOf(portMapping).prefault([]),
-    healthCheck: healthCheck.optional().describe("Default: ready when it runs."),
-  },
-  "a container: image or build, command, environment, ports, healthCheck",
-)
-  .refine(...exactlyOne("image", "build"))
-  .meta({ oneOf: [{ required: ["image"] }, { required: ["build"] }] });
 
 const constraint = strict(
   {
@@ -319,13 +218,4 @@ export function fleetFileJsonSchema(): object {
     title: "EVM fleet",
     ...z.toJSONSchema(typedFleet, { target: "draft-7", io: "input" }),
   };
-}
-
-/** For `refine`; also judged where other fields are wrong, so that all problems come at once. */
-function exactlyOne(...fields: readonly string[]) {
-  const isOne = (typed: object) =>
-    fields.filter((field) => Reflect.get(typed, field) !== undefined).length === 1;
-  const when = ({ value }: { readonly value: unknown }) =>
-    typeof value === "object" && value !== null && !Array.isArray(value);
-  return [isOne, { error: `exactly one of ${fields.join(", ")}`, when }] as const;
 }

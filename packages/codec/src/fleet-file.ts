@@ -14,7 +14,8 @@ import {
   parseAllDocuments,
 } from "yaml";
 import { describeProblem, type Problem } from "./codec-error.ts";
-import { type BuildSource, type FleetDraft, fleetDraft } from "./file-schema.ts";
+import type { BuildSource } from "./container-schema.ts";
+import { type FleetDraft, fleetDraft } from "./file-schema.ts";
 import { type LocatedProblem, type Path, validate } from "./validate.ts";
 
 /** @param file its name, for messages, and the place from which its folders are found */

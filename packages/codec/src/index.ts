@@ -3,9 +3,9 @@ export { MAX_BUILD_CONTEXT_BYTES, packBuildContext } from "./build-context.ts";
 export type { Codec, WireEnum } from "./codec.ts";
 export type { CodecErrorCode, Problem } from "./codec-error.ts";
 export { CodecError, describeProblem } from "./codec-error.ts";
+export type { BuildSource } from "./container-schema.ts";
 export { canonicalJson, sha256, templateDigest } from "./digest.ts";
 export { duration, parseDuration } from "./duration.ts";
-export type { BuildSource } from "./file-schema.ts";
 export { fleetFileJsonSchema } from "./file-schema.ts";
 export type { FileProblem, FleetFile, ParsedFleet, ParsedFleets } from "./fleet-file.ts";
 export {
@@ -14,9 +14,10 @@ export {
   parseFleetFiles,
   resolveBuild,
 } from "./fleet-file.ts";
+export { imageCodec } from "./image-codec.ts";
 export type { SettingsSource } from "./settings.ts";
 export { loadSettings } from "./settings.ts";
-export { fleetSpecCodec, imageCodec, resourcesCodec } from "./spec-codec.ts";
+export { fleetSpecCodec, resourcesCodec } from "./spec-codec.ts";
 export {
   desiredEnum,
   driverStatusCodec,

@@ -23,6 +23,7 @@ import {
   labelName,
   labels,
   listOf,
+  MAX_UINT32,
   oneOf,
   optional,
   port,
@@ -53,7 +54,7 @@ export const ON_ISOLATION = ["keep", "stop"] as const;
 export const PROTOCOLS = ["tcp", "udp"] as const;
 
 export const resources: z.ZodType<Resources> = z.object(
-  { vcpuMillis: whole(1, 2 ** 32 - 1), memoryMib: whole(1, 2 ** 32 - 1), diskMib: uint32 },
+  { vcpuMillis: whole(1, MAX_UINT32), memoryMib: whole(1, MAX_UINT32), diskMib: uint32 },
   { error: "resources" },
 );
 
@@ -97,7 +98,7 @@ export const restart: z.ZodType<RestartPolicy> = z
   });
 
 const update: z.ZodType<UpdatePolicy> = z.object(
-  { maxUnavailable: whole(1, 2 ** 32 - 1) },
+  { maxUnavailable: whole(1, MAX_UINT32) },
   { error: "an update policy" },
 );
 
@@ -112,8 +113,8 @@ export const MIN_PROBE_MS = 100;
 
 const healthCheck: z.ZodType<HealthCheck> = z.object({
   command: listOf(text).min(1, { error: "a command of at least one word" }),
-  intervalMs: whole(MIN_PROBE_MS, 2 ** 32 - 1),
-  timeoutMs: whole(MIN_PROBE_MS, 2 ** 32 - 1),
+  intervalMs: whole(MIN_PROBE_MS, MAX_UINT32),
+  timeoutMs: whole(MIN_PROBE_MS, MAX_UINT32),
   retries: whole(1, 1_000),
   startPeriodMs: durationMs,
 });

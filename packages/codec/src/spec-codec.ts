@@ -1,27 +1,21 @@
-/** Fleets, templates and images: between wire and model. */
+/** Fleets and templates: between wire and model. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type {
-  Artifact,
   Constraint,
   ContainerTemplate,
   FleetSpec,
-  Image,
   PortMapping,
   Resources,
   RestartPolicy,
   Template,
 } from "@evm/fleet";
 import {
-  type ArtifactSchema,
   type ConstraintSchema,
   type ContainerTemplateSchema,
-  DiskFormat,
   FleetSpecSchema,
-  ImageSchema,
   OnHostLoss,
   OnIsolation,
   Operator,
-  OsFamily,
   type PortMappingSchema,
   Protocol,
   ResourcesSchema,
@@ -29,12 +23,10 @@ import {
   type RestartPolicySchema,
   Strategy,
   type TemplateSchema,
-  type Artifact as WireArtifact,
   type Constraint as WireConstraint,
   type ContainerTemplate as WireContainer,
   type FleetSpec as WireFleetSpec,
   type HealthCheck as WireHealthCheck,
-  type Image as WireImage,
   type Placement as WirePlacement,
   type PortMapping as WirePortMapping,
   type Resources as WireResources,
@@ -66,8 +58,6 @@ const restartMode = wireEnum({
   never: RestartMode.NEVER,
 });
 const protocol = wireEnum({ tcp: Protocol.TCP, udp: Protocol.UDP });
-const osFamily = wireEnum({ linux: OsFamily.LINUX, windows: OsFamily.WINDOWS });
-const diskFormat = wireEnum({ qcow2: DiskFormat.QCOW2, raw: DiskFormat.RAW });
 
 /** What an operator declares. Where the wire leaves out what has a default, the model has it. */
 export const fleetSpecCodec = codec({
@@ -76,14 +66,6 @@ export const fleetSpecCodec = codec({
   schema: schema.fleetSpec,
   init: fleetSpecInit,
   shape: fleetSpecShape,
-});
-
-export const imageCodec = codec({
-  what: "image",
-  desc: ImageSchema,
-  schema: schema.image,
-  init: imageInit,
-  shape: imageShape,
 });
 
 /** Of an instance, or of a host, which may have none left. */
@@ -274,54 +256,4 @@ export const restartShape = (wire: WireRestartPolicy) => ({
   windowMs: wire.windowMs,
   backoffMs: wire.backoffMs,
   maxBackoffMs: wire.maxBackoffMs,
-});
-
-export function imageInit(image: Image): MessageInitShape<typeof ImageSchema> {
-  const { name, boot } = image;
-  return {
-    name,
-    osFamily: osFamily.toWire(image.osFamily),
-    disk: artifactInit(image.disk),
-    diskFormat: diskFormat.toWire(image.diskFormat),
-    ...(boot.kind === "disk"
-      ? {}
-      : {
-          kernelBoot: {
-            kernel: artifactInit(boot.kernel),
-            ...(boot.initrd === undefined ? {} : { initrd: artifactInit(boot.initrd) }),
-            cmdline: boot.cmdline,
-          },
-        }),
-  };
-}
-
-const artifactInit = (artifact: Artifact): MessageInitShape<typeof ArtifactSchema> => ({
-  url: artifact.url,
-  digest: artifact.digest,
-  sizeBytes: BigInt(artifact.sizeBytes),
-});
-
-export function imageShape(wire: WireImage) {
-  const { name, disk, kernelBoot } = wire;
-  return {
-    name,
-    osFamily: osFamily.shape(wire.osFamily),
-    disk: disk && artifactShape(disk),
-    diskFormat: diskFormat.shape(wire.diskFormat),
-    boot:
-      kernelBoot === undefined
-        ? { kind: "disk" }
-        : {
-            kind: "kernel",
-            kernel: kernelBoot.kernel && artifactShape(kernelBoot.kernel),
-            initrd: kernelBoot.initrd && artifactShape(kernelBoot.initrd),
-            cmdline: kernelBoot.cmdline,
-          },
-  };
-}
-
-const artifactShape = ({ url, digest, sizeBytes }: WireArtifact) => ({
-  url,
-  digest,
-  sizeBytes: Number(sizeBytes),
 });

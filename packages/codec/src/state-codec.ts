@@ -32,11 +32,10 @@ import {
   type Report as WireReport,
 } from "@evm/protocol";
 import { codec, wireEnum } from "./codec.ts";
+import { imageInit, imageShape } from "./image-codec.ts";
 import {
   fleetSpecInit,
   fleetSpecShape,
-  imageInit,
-  imageShape,
   onIsolation,
   resourcesInit,
   resourcesShape,

@@ -27,6 +27,7 @@ import {
   hostName,
   instanceName,
   labels,
+  MAX_UINT32,
   oneOf,
   optional,
   uint32,
@@ -45,7 +46,7 @@ import {
 
 /** Texts that EVM writes itself have no limit but that of the message that holds them. */
 const words = z.string({ error: "a text" });
-const incarnation = whole(1, 2 ** 32 - 1);
+const incarnation = whole(1, MAX_UINT32);
 
 const identity = { name: instanceName, fleet: fleetName, index: uint32, incarnation };
 

@@ -20,6 +20,15 @@ export function strict<Shape extends z.ZodRawShape>(
   });
 }
 
+/** For `refine`; also judged where other fields are wrong, so that all problems come at once. */
+export function exactlyOne(...fields: readonly string[]) {
+  const isOne = (typed: object) =>
+    fields.filter((field) => Reflect.get(typed, field) !== undefined).length === 1;
+  const when = ({ value }: { readonly value: unknown }) =>
+    typeof value === "object" && value !== null && !Array.isArray(value);
+  return [isOne, { error: `exactly one of ${fields.join(", ")}`, when }] as const;
+}
+
 function fieldsInstead(key: string, known: readonly string[]): string {
   const nearest = known
     .map((name) => ({ name, distance: editDistance(key.toLowerCase(), name.toLowerCase()) }))

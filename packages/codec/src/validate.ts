@@ -65,7 +65,7 @@ function located(issue: Issue, base: Path): Found[] {
   const path = [...base, ...issue.path.map(segment)];
   switch (issue.code) {
     case "unrecognized_keys": {
-      // `strict` in fields.ts writes one line for each key.
+      // `strict` writes one line for each key.
       const lines = issue.message.split("\n");
       return issue.keys.map((key, index) => ({
         path: [...path, key],

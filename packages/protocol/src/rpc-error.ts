@@ -1,6 +1,6 @@
 /** What goes wrong in a call, the same on both of its sides. */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { anyPack, anyUnpack } from "@bufbuild/protobuf/wkt";
+import { type Any, anyPack, anyUnpack } from "@bufbuild/protobuf/wkt";
 import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { BadRequestSchema } from "./gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "./gen/google/rpc/status_pb.ts";
@@ -96,11 +96,15 @@ const isRpcCode = (text: string): text is RpcCode => Object.hasOwn(CODES, text);
 function violationsOf(metadata: Metadata): readonly FieldViolation[] {
   const [bytes] = metadata.get(DETAILS_KEY);
   if (!(bytes instanceof Buffer)) return [];
-  return fromBinary(StatusSchema, bytes).details.flatMap(
-    (detail) =>
-      anyUnpack(detail, BadRequestSchema)?.fieldViolations.map(({ field, description }) => ({
-        field,
-        description,
-      })) ?? [],
-  );
+  try {
+    return fromBinary(StatusSchema, bytes).details.flatMap(violationsIn);
+  } catch {
+    // Something between us and the server wrote its own details there; the code still stands.
+    return [];
+  }
+}
+
+function violationsIn(detail: Any): readonly FieldViolation[] {
+  const violations = anyUnpack(detail, BadRequestSchema)?.fieldViolations ?? [];
+  return violations.map(({ field, description }) => ({ field, description }));
 }
