@@ -1,0 +1,78 @@
+/** Says what the coordinator decided, as events for people. */
+import type { Action, Clock, EventRecord, HostName, HostView } from "@evm/fleet";
+
+/** More actions of one kind in one fleet than this in one pass are told as one event. */
+const MAX_SINGLE_EVENTS = 50;
+
+export type AnnouncerOptions = {
+  /** The coordinator's id. */
+  readonly id: string;
+  readonly clock: Clock;
+  readonly add: (event: EventRecord) => void;
+};
+
+const REASONS = {
+  create: "InstancePlaced",
+  replace: "InstanceReplaced",
+  move: "InstanceMoved",
+  restart: "InstanceRestartOrdered",
+  resume: "InstanceResumed",
+  stop: "InstanceStopOrdered",
+  discard: "InstanceDiscarded",
+  forget: "InstanceForgotten",
+} as const satisfies Record<Action["kind"], string>;
+
+type Subject = Partial<Pick<EventRecord, "fleet" | "instance" | "host">>;
+
+export class Announcer {
+  readonly #options: AnnouncerOptions;
+
+  constructor(options: AnnouncerOptions) {
+    this.#options = options;
+  }
+
+  /** What a committed plan does. */
+  actions(actions: readonly Action[]): void {
+    const groups = Map.groupBy(actions, (action) => `${action.kind} ${action.fleet}`);
+    for (const group of groups.values()) {
+      const [first] = group;
+      if (first === undefined) continue;
+      if (group.length <= MAX_SINGLE_EVENTS) {
+        for (const action of group) this.#action(action);
+      } else {
+        const hosts = new Set(group.map((action) => action.host)).size;
+        const text = `${group.length} instances on ${hosts} hosts; the first: ${first.reason}`;
+        this.say("info", REASONS[first.kind], text, { fleet: first.fleet });
+      }
+    }
+  }
+
+  violation(invariant: string, text: string): void {
+    this.say("error", "PlanRefused", `the plan breaks ${invariant} and was not committed: ${text}`);
+  }
+
+  liveness(host: HostName, liveness: HostView["liveness"]): void {
+    if (liveness === "lost") this.say("error", "HostLost", `${host} is lost`, { host });
+    if (liveness === "up") this.say("info", "HostUp", `${host} is up`, { host });
+  }
+
+  say(severity: EventRecord["severity"], reason: string, text: string, about: Subject = {}): void {
+    const { id, clock, add } = this.#options;
+    add({
+      at: clock.now(),
+      source: `coordinator/${id}`,
+      severity,
+      reason,
+      fleet: about.fleet,
+      instance: about.instance,
+      host: about.host,
+      text,
+    });
+  }
+
+  #action({ kind, instance, fleet, incarnation, host, from, reason }: Action): void {
+    const where = from === undefined || from === host ? `on ${host}` : `from ${from} to ${host}`;
+    const text = `${instance}.${incarnation} ${where}: ${reason}`;
+    this.say("info", REASONS[kind], text, { fleet, instance, host });
+  }
+}

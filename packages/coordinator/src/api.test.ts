@@ -1,0 +1,258 @@
+import { imageCodec } from "@evm/codec";
+import {
+  ActionKind,
+  ApplyOutcome,
+  ClusterService,
+  EventService,
+  FleetService,
+  FleetState,
+  HostService,
+  ImageService,
+  InstanceService,
+  Phase,
+  RpcError,
+} from "@evm/protocol";
+import { expect, test } from "vitest";
+import { micro, soon, startCluster, startHost, type TestCluster } from "../test/cluster.ts";
+
+const web = (replicas: number, memoryMib = 256) => ({
+  name: "web",
+  replicas,
+  template: {
+    resources: { vcpuMillis: 100, memoryMib, diskMib: 10 },
+    kind: {
+      case: "container" as const,
+      value: { source: { case: "image" as const, value: "web:1" } },
+    },
+  },
+});
+
+const linux = {
+  name: "linux",
+  replicas: 1,
+  template: {
+    resources: { vcpuMillis: 1_000, memoryMib: 96, diskMib: 100 },
+    kind: { case: "vm" as const, value: { image: "micro" } },
+  },
+};
+
+const apply = ({ client }: TestCluster, ...fleets: (ReturnType<typeof web> | typeof linux)[]) =>
+  client.unary(FleetService.method.applyFleets, { fleets }, soon());
+
+/** Follows the fleet until `isDone`. */
+async function untilFleet(
+  { client }: TestCluster,
+  name: string,
+  isDone: (ready: number, isGone: boolean) => boolean,
+): Promise<void> {
+  const { signal } = soon();
+  for await (const change of client.serverStream(
+    FleetService.method.watchFleets,
+    { name },
+    { signal },
+  )) {
+    const isGone = change.isSynced ? false : change.fleet === undefined;
+    if (!change.isSynced && isDone(change.fleet?.ready ?? 0, isGone)) return;
+  }
+  throw new Error(`fleet ${name} did not get there`);
+}
+
+const failure = async (call: Promise<unknown>): Promise<RpcError> => {
+  const error = await call.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof RpcError) return error;
+  throw new Error("the call did not fail as it should", { cause: error });
+};
+
+test("a declared fleet is placed, shown, scaled and deleted", async () => {
+  await using cluster = await startCluster();
+  await using _host = await startHost(cluster, "h1");
+  const { client } = cluster;
+  const { fleets } = await apply(cluster, web(3));
+  expect(fleets.map((applied) => applied.outcome)).toEqual([ApplyOutcome.CREATED]);
+  await untilFleet(cluster, "web", (ready) => ready === 3);
+
+  const again = await apply(cluster, web(3));
+  expect(again.fleets[0]?.outcome).toBe(ApplyOutcome.UNCHANGED);
+
+  const page = { pageSize: 2, pageToken: "" };
+  const first = await client.unary(InstanceService.method.listInstances, page, soon());
+  expect(first.instances.map((i) => [i.name, i.host, i.phase])).toEqual([
+    ["web-0000", "h1", Phase.READY],
+    ["web-0001", "h1", Phase.READY],
+  ]);
+  const next = { pageSize: 2, pageToken: first.nextPageToken };
+  const second = await client.unary(InstanceService.method.listInstances, next, soon());
+  expect(second.instances.map((i) => i.name)).toEqual(["web-0002"]);
+  expect(second.nextPageToken).toBe("");
+
+  await client.unary(FleetService.method.scaleFleet, { name: "web", replicas: 1 }, soon());
+  await untilFleet(cluster, "web", (ready) => ready === 1);
+  const { fleet } = await client.unary(FleetService.method.deleteFleet, { name: "web" }, soon());
+  expect(fleet?.state).toBe(FleetState.DELETING);
+  await untilFleet(cluster, "web", (_, isGone) => isGone).catch(() => undefined);
+  const left = await client.unary(FleetService.method.listFleets, {}, soon());
+  expect(left.fleets.filter((item) => item.state === FleetState.ACTIVE)).toEqual([]);
+});
+
+test("a plan shows what would happen and changes nothing", async () => {
+  await using cluster = await startCluster();
+  await using _host = await startHost(cluster, "h1");
+  await apply(cluster, web(1));
+  await untilFleet(cluster, "web", (ready) => ready === 1);
+  const { plan } = await cluster.client.unary(
+    FleetService.method.planFleets,
+    { fleets: [web(2, 512)] },
+    soon(),
+  );
+  const kinds = plan?.actions.map((action) => [action.kind, action.instance]);
+  expect(kinds).toContainEqual([ActionKind.CREATE, "web-0001"]);
+  const { fleet } = await cluster.client.unary(
+    FleetService.method.getFleet,
+    { name: "web" },
+    soon(),
+  );
+  expect(fleet?.spec?.replicas).toBe(1);
+});
+
+test("what does not fit waits, and says what turned hosts away", async () => {
+  await using cluster = await startCluster();
+  await using _host = await startHost(cluster, "h1");
+  await apply(cluster, web(1));
+  await untilFleet(cluster, "web", (ready) => ready === 1);
+  await apply(cluster, { ...web(1, 100_000), name: "big" });
+  const reply = await cluster.client.unary(
+    InstanceService.method.explainInstance,
+    { name: "big-0000" },
+    soon(),
+  );
+  expect(reply.instance?.phase).toBe(Phase.PENDING);
+  expect(reply.refusals.map((refusal) => [refusal.rule, refusal.hosts])).toEqual([["memory", 1]]);
+  const status = await cluster.client.unary(ClusterService.method.getClusterStatus, {}, soon());
+  expect(status.waiting.map((waiting) => waiting.instance)).toEqual(["big-0000"]);
+  expect(status.leader).toBe("c1");
+});
+
+test("bad fields are all named at once, and nothing is changed", async () => {
+  await using cluster = await startCluster();
+  const error = await failure(
+    apply(cluster, { ...web(1), name: "Web!" }, { ...web(200_000), name: "ok" }),
+  );
+  expect(error.code).toBe("invalidArgument");
+  expect(error.violations.map((violation) => violation.field)).toEqual([
+    "fleets[0].name",
+    "fleets[1].replicas",
+  ]);
+  const { fleets } = await cluster.client.unary(FleetService.method.listFleets, {}, soon());
+  expect(fleets).toEqual([]);
+});
+
+test("a VM needs its image in the catalog, and an image in use stays there", async () => {
+  await using cluster = await startCluster();
+  await using _host = await startHost(cluster, "h1");
+  const { client } = cluster;
+  const missing = await failure(apply(cluster, linux));
+  expect(missing.code).toBe("failedPrecondition");
+  expect(missing.message).toContain('image "micro" is not in the catalog');
+
+  const image = imageCodec.toWire(micro);
+  await client.unary(ImageService.method.addImage, { image }, soon());
+  await apply(cluster, linux);
+  await untilFleet(cluster, "linux", (ready) => ready === 1);
+  const inUse = await failure(
+    client.unary(ImageService.method.removeImage, { name: "micro" }, soon()),
+  );
+  expect(inUse.message).toBe('image "micro": used by fleets linux');
+});
+
+test("writes that expect another revision are refused", async () => {
+  await using cluster = await startCluster();
+  await apply(cluster, web(1));
+  const scale = { name: "web", replicas: 2, expectedRevision: 999n };
+  const error = await failure(cluster.client.unary(FleetService.method.scaleFleet, scale, soon()));
+  expect(error.code).toBe("aborted");
+});
+
+test("an instance is stopped, started again, and restarted afresh", async () => {
+  await using cluster = await startCluster();
+  await using _host = await startHost(cluster, "h1");
+  const { client } = cluster;
+  const name = "web-0000";
+  await apply(cluster, web(1));
+  await untilFleet(cluster, "web", (ready) => ready === 1);
+  await client.unary(InstanceService.method.stopInstance, { name }, soon());
+  await untilFleet(cluster, "web", (ready) => ready === 0);
+  await client.unary(InstanceService.method.startInstance, { name }, soon());
+  await untilFleet(cluster, "web", (ready) => ready === 1);
+  const before = await client.unary(InstanceService.method.getInstance, { name }, soon());
+  expect(before.instance?.incarnation).toBe(1);
+  await client.unary(InstanceService.method.restartInstance, { name }, soon());
+  const { signal } = soon();
+  for await (const { instance } of client.serverStream(
+    InstanceService.method.watchInstances,
+    { fleet: "web" },
+    { signal },
+  )) {
+    if (instance?.incarnation === 2 && instance.phase === Phase.READY) break;
+  }
+});
+
+test("a drained host gives up its instances to another", async () => {
+  await using cluster = await startCluster();
+  await using _h1 = await startHost(cluster, "h1");
+  const { client } = cluster;
+  await apply(cluster, web(2));
+  await untilFleet(cluster, "web", (ready) => ready === 2);
+  await using _h2 = await startHost(cluster, "h2");
+  const { host } = await client.unary(HostService.method.drainHost, { name: "h1" }, soon());
+  expect(host?.name).toBe("h1");
+  const { signal } = soon();
+  const moved = new Set<string>();
+  for await (const { instance } of client.serverStream(
+    InstanceService.method.watchInstances,
+    { fleet: "web" },
+    { signal },
+  )) {
+    if (instance?.host === "h2" && instance.phase === Phase.READY) moved.add(instance.name);
+    if (moved.size === 2) break;
+  }
+  expect([...moved].sort()).toEqual(["web-0000", "web-0001"]);
+});
+
+test("what happened can be listed and paged into the past", async () => {
+  await using cluster = await startCluster();
+  await using _host = await startHost(cluster, "h1");
+  const { client } = cluster;
+  await apply(cluster, web(1));
+  await untilFleet(cluster, "web", (ready) => ready === 1);
+  const { signal } = soon();
+  for await (const { event } of client.serverStream(
+    EventService.method.watchEvents,
+    { filter: { instance: "web-0000" } },
+    { signal },
+  )) {
+    if (event?.reason === "InstancePlaced") break;
+  }
+  const newest = await client.unary(EventService.method.listEvents, { pageSize: 1 }, soon());
+  const pageToken = newest.nextPageToken;
+  const older = await client.unary(
+    EventService.method.listEvents,
+    { pageSize: 1, pageToken },
+    soon(),
+  );
+  expect(older.events[0]?.sequence).toBeLessThan(newest.events[0]?.sequence ?? 0n);
+});
+
+test("what does not exist is said so by its name", async () => {
+  await using cluster = await startCluster();
+  const { client } = cluster;
+  const fleet = await failure(client.unary(FleetService.method.getFleet, { name: "x" }, soon()));
+  expect([fleet.code, fleet.message]).toEqual([
+    "notFound",
+    'fleet "x": there is none of this name',
+  ]);
+  const host = await failure(client.unary(HostService.method.drainHost, { name: "x" }, soon()));
+  expect(host.code).toBe("notFound");
+});

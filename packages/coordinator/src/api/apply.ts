@@ -1,0 +1,151 @@
+/** Declaring fleets: all of a request or none of it, and nothing where it is already so. */
+import {
+  CodecError,
+  describeProblem,
+  fleetSpecCodec,
+  type Problem,
+  templateDigest,
+} from "@evm/codec";
+import { type FleetName, type FleetRecord, type FleetSpec, type Image, isSame } from "@evm/fleet";
+import {
+  type ApplyFleetsRequest,
+  ApplyOutcome,
+  RpcError,
+  type FleetSpec as WireFleetSpec,
+} from "@evm/protocol";
+import type { Versioned, Write } from "@evm/store";
+import { assertActive, attemptGapMs, MAX_ATTEMPTS, outdated } from "./change-fleet.ts";
+import type { ApiContext } from "./context.ts";
+
+/** One atomic batch holds 1,000 messages; nobody declares half as many fleets at once. */
+const MAX_FLEETS_PER_REQUEST = 500;
+
+export type Applied = { readonly name: FleetName; readonly outcome: ApplyOutcome };
+
+/** Parses every spec of a request; throws one `CodecError` with the problems of all. */
+export function parseSpecs(wires: readonly WireFleetSpec[]): readonly FleetSpec[] {
+  if (wires.length > MAX_FLEETS_PER_REQUEST) {
+    throw new RpcError("invalidArgument", `fleets: at most ${MAX_FLEETS_PER_REQUEST} at once`);
+  }
+  const problems: Problem[] = [];
+  const specs = new Map<FleetName, FleetSpec>();
+  wires.forEach((wire, at) => {
+    const path = `fleets[${at}]`;
+    try {
+      const spec = fleetSpecCodec.fromWire(wire);
+      if (specs.has(spec.name)) {
+        const expected = "a name that no other fleet in the request has";
+        problems.push({ field: `${path}.name`, value: spec.name, expected });
+      }
+      specs.set(spec.name, spec);
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      problems.push(...error.problems.map((p) => ({ ...p, field: `${path}.${p.field}` })));
+    }
+  });
+  if (problems.length > 0) {
+    const message = problems.map(describeProblem).join("; ");
+    throw new CodecError("invalid", message, { problems });
+  }
+  return [...specs.values()];
+}
+
+/** The record that declares `spec`: its image as the catalog has it now, older wishes kept. */
+export function declaredRecord(
+  context: ApiContext,
+  spec: FleetSpec,
+  before: FleetRecord | undefined,
+): FleetRecord {
+  if (before !== undefined) assertActive(before);
+  const image = imageOf(context, spec);
+  return {
+    spec,
+    image,
+    template: templateDigest(spec.template, image),
+    state: "active",
+    wishes: before?.wishes.filter((wish) => wish.index < spec.replicas) ?? [],
+  };
+}
+
+function imageOf(context: ApiContext, spec: FleetSpec): Image | undefined {
+  const { template } = spec;
+  switch (template.kind) {
+    case "container":
+      return undefined;
+    case "vm": {
+      const { images } = context.store.control();
+      const image = images.get(template.image)?.value;
+      if (image !== undefined) return image;
+      const known = [...images.keys()].sort().join(", ");
+      const has = known === "" ? "is empty" : `has ${known}`;
+      throw new RpcError(
+        "failedPrecondition",
+        `fleet "${spec.name}": image "${template.image}" is not in the catalog, which ${has}; ` +
+          "add it with `evm images add`",
+      );
+    }
+  }
+}
+
+/** Returns once the result can be read here, in the order of the request. */
+export async function applyFleets(
+  context: ApiContext,
+  request: ApplyFleetsRequest,
+  signal: AbortSignal,
+): Promise<readonly Applied[]> {
+  const specs = parseSpecs(request.fleets);
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const { writes, applied } = prepare(context, specs, request.expectedRevisions);
+    if (writes.length === 0) return applied;
+    const outcome = await context.store.putFleets(writes, signal);
+    if (outcome.kind === "written") {
+      await context.store.caughtUp(outcome.revision, signal);
+      announce(context, writes);
+      return applied;
+    }
+    await context.clock.sleep(attemptGapMs(attempt), signal);
+  }
+  throw new RpcError("aborted", `apply: changed by others ${MAX_ATTEMPTS} times in a row`);
+}
+
+function prepare(
+  context: ApiContext,
+  specs: readonly FleetSpec[],
+  expectedRevisions: { readonly [name: string]: bigint },
+): { readonly writes: readonly Write<FleetRecord>[]; readonly applied: readonly Applied[] } {
+  const { fleets } = context.store.control();
+  const writes: Write<FleetRecord>[] = [];
+  const applied = specs.map((spec) => {
+    const before = fleets.get(spec.name);
+    assertRevision(spec.name, expectedRevisions[spec.name], before);
+    const value = declaredRecord(context, spec, before?.value);
+    const outcome = outcomeOf(before?.value, value);
+    if (outcome !== ApplyOutcome.UNCHANGED) {
+      writes.push({ value, expectedRevision: before?.revision ?? 0 });
+    }
+    return { name: spec.name, outcome };
+  });
+  return { writes, applied };
+}
+
+function assertRevision(
+  name: FleetName,
+  expected: bigint | undefined,
+  before: Versioned<FleetRecord> | undefined,
+): void {
+  const found = before?.revision ?? 0;
+  if (expected !== undefined && expected !== BigInt(found)) throw outdated(name, expected, found);
+}
+
+function outcomeOf(before: FleetRecord | undefined, after: FleetRecord): ApplyOutcome {
+  if (before === undefined) return ApplyOutcome.CREATED;
+  return isSame(before, after) ? ApplyOutcome.UNCHANGED : ApplyOutcome.CHANGED;
+}
+
+function announce(context: ApiContext, writes: readonly Write<FleetRecord>[]): void {
+  for (const { value } of writes) {
+    const { name, replicas, template } = value.spec;
+    const text = `${name}: ${replicas} × ${template.kind}`;
+    context.coordinator.announcer.say("info", "FleetApplied", text, { fleet: name });
+  }
+}

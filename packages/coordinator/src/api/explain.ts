@@ -1,0 +1,28 @@
+/** Why an instance is where it is, or why it waits: what the planner says of it now. */
+import { actionCodec, refusalCodec } from "@evm/codec";
+import { reconcile } from "@evm/fleet";
+import type { InstanceView } from "../instances.ts";
+import type { ApiContext } from "./context.ts";
+import { instanceToWire } from "./instance-wire.ts";
+
+export function explainInstance(context: ApiContext, view: InstanceView) {
+  const plan = reconcile(context.coordinator.snapshot());
+  const waiting = plan.waiting.find((item) => item.instance === view.name);
+  const actions = plan.actions.filter((action) => action.instance === view.name);
+  const reasons = [standing(view), waiting?.reason, ...context.coordinator.doubts()];
+  return {
+    instance: instanceToWire(view),
+    reasons: reasons.filter((reason) => reason !== undefined),
+    refusals: (waiting?.refusals ?? []).map(refusalCodec.toWire),
+    nextActions: actions.map(actionCodec.toWire),
+  };
+}
+
+/** Where it stands, as a sentence. */
+function standing(view: InstanceView): string {
+  const { name, incarnation, host, phase, reason, restarts } = view;
+  if (host === undefined) return `${name} has no host yet`;
+  const because = reason === undefined ? "" : `: ${reason}`;
+  const often = restarts === 0 ? "" : `, restarted ${restarts} times there`;
+  return `incarnation ${incarnation} is ${phase} on ${host}${often}${because}`;
+}

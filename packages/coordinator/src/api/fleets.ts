@@ -1,0 +1,118 @@
+/** Fleets: apply, plan, get, list, watch, scale, delete. */
+import { planCodec } from "@evm/codec";
+import { type FleetRecord, reconcile } from "@evm/fleet";
+import { type FleetService, type Handlers, type PlanFleetsRequest, RpcError } from "@evm/protocol";
+import { applyFleets, declaredRecord, parseSpecs } from "./apply.ts";
+import { assertActive, changeFleet, findFleet } from "./change-fleet.ts";
+import type { ApiContext } from "./context.ts";
+import { notFound } from "./errors.ts";
+import { fleetViews } from "./fleet-view.ts";
+import { pageOf } from "./paging.ts";
+import { watchView } from "./watch.ts";
+
+/** The largest fleet; beyond it the orders of its hosts would grow past their limit. */
+const MAX_REPLICAS = 100_000;
+
+export function fleetHandlers(context: ApiContext): Handlers<typeof FleetService> {
+  const view = (name: string) => {
+    const fleet = fleetViews(context).get(name);
+    if (fleet === undefined) throw notFound("fleet", name);
+    return { fleet };
+  };
+  return {
+    async applyFleets(request, { signal }) {
+      const outcomes = await applyFleets(context, request, signal);
+      const views = fleetViews(context);
+      return {
+        fleets: outcomes.flatMap(({ name, outcome }) => {
+          const fleet = views.get(name);
+          return fleet === undefined ? [] : [{ fleet, outcome }];
+        }),
+      };
+    },
+    async planFleets(request) {
+      const plan = reconcile(hypothetical(context, request));
+      const notes = plan.notes.map((note) => note.text);
+      return { plan: planCodec.toWire({ ...plan, notes }) };
+    },
+    async getFleet({ name }) {
+      return view(name);
+    },
+    async listFleets(request) {
+      const { page, nextPageToken } = pageOf([...fleetViews(context)], request, ([name]) => name);
+      return { fleets: page.map(([, fleet]) => fleet), nextPageToken };
+    },
+    async *watchFleets({ name }, { signal }) {
+      const { store, clock } = context;
+      const only = () => new Map([...fleetViews(context)].filter(([key]) => key === name));
+      const take = name === "" ? () => fleetViews(context) : only;
+      for await (const change of watchView({ store, clock, signal, view: take })) {
+        switch (change.kind) {
+          case "is":
+            yield { fleet: change.value };
+            break;
+          case "gone":
+            yield { deletedName: change.key };
+            break;
+          case "synced":
+            yield { isSynced: true };
+        }
+      }
+    },
+    async scaleFleet({ name, replicas, expectedRevision }, { signal }) {
+      assertReplicas(replicas);
+      const change = (record: FleetRecord) => scaled(record, replicas);
+      await changeFleet(context, { name, expectedRevision, change, signal });
+      context.coordinator.announcer.say("info", "FleetScaled", `${name} to ${replicas}`, {
+        fleet: name,
+      });
+      return view(name);
+    },
+    async deleteFleet({ name, expectedRevision }, { signal }) {
+      const { value } = findFleet(context, name);
+      const before = fleetViews(context).get(name);
+      await changeFleet(context, { name, expectedRevision, change: deleting, signal });
+      if (value.state === "active") {
+        const text = `${name} is to be stopped and discarded`;
+        context.coordinator.announcer.say("info", "FleetDeleted", text, { fleet: name });
+      }
+      // A fleet of which nothing runs may be gone before it can be shown once more.
+      const fleet = fleetViews(context).get(name) ?? before;
+      if (fleet === undefined) throw notFound("fleet", name);
+      return { fleet };
+    },
+  };
+}
+
+function assertReplicas(replicas: number): void {
+  if (replicas <= MAX_REPLICAS) return;
+  const description = `${replicas}: at most ${MAX_REPLICAS}`;
+  throw new RpcError("invalidArgument", `replicas ${description}`, {
+    violations: [{ field: "replicas", description }],
+  });
+}
+
+function scaled(record: FleetRecord, replicas: number): FleetRecord {
+  assertActive(record);
+  if (record.spec.replicas === replicas) return record;
+  const wishes = record.wishes.filter((wish) => wish.index < replicas);
+  return { ...record, spec: { ...record.spec, replicas }, wishes };
+}
+
+const deleting = (record: FleetRecord): FleetRecord =>
+  record.state === "deleting" ? record : { ...record, state: "deleting" };
+
+/** What would be decided on if the request had been carried out. */
+function hypothetical(context: ApiContext, request: PlanFleetsRequest) {
+  const snapshot = context.coordinator.snapshot();
+  const fleets = new Map<string, FleetRecord>();
+  for (const fleet of snapshot.fleets) fleets.set(fleet.spec.name, fleet);
+  for (const spec of parseSpecs(request.fleets)) {
+    fleets.set(spec.name, declaredRecord(context, spec, fleets.get(spec.name)));
+  }
+  for (const name of request.deletes) {
+    fleets.set(name, deleting(findFleet(context, name).value));
+  }
+  const sorted = [...fleets.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
+  return { ...snapshot, fleets: sorted.map(([, fleet]) => fleet) };
+}

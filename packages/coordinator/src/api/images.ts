@@ -1,0 +1,121 @@
+/** The catalog of VM images, and the build contexts of containers. */
+import { imageCodec } from "@evm/codec";
+import { artifactsOf, type HostName, type Image, isDigest, isImageName } from "@evm/fleet";
+import {
+  type Handlers,
+  type ImageService,
+  RpcError,
+  type UploadBuildContextRequest,
+} from "@evm/protocol";
+import type { Versioned } from "@evm/store";
+import { attemptGapMs, MAX_ATTEMPTS } from "./change-fleet.ts";
+import type { ApiContext } from "./context.ts";
+import { notFound } from "./errors.ts";
+import { pageOf } from "./paging.ts";
+
+export function imageHandlers(context: ApiContext): Handlers<typeof ImageService> {
+  return {
+    async addImage({ image, expectedRevision }, { signal }) {
+      if (image === undefined) throw new RpcError("invalidArgument", "image: missing");
+      const parsed = imageCodec.fromWire(image);
+      await putImage(context, parsed, expectedRevision, signal);
+      const stored = context.store.control().images.get(parsed.name);
+      if (stored === undefined) throw notFound("image", parsed.name);
+      return { image: catalogImage(context, stored) };
+    },
+    async listImages(request) {
+      const { images } = context.store.control();
+      const sorted = [...images].sort(([a], [b]) => (a < b ? -1 : 1));
+      const { page, nextPageToken } = pageOf(sorted, request, ([name]) => name);
+      return { images: page.map(([, image]) => catalogImage(context, image)), nextPageToken };
+    },
+    async removeImage({ name, expectedRevision }, { signal }) {
+      await removeImage(context, name, expectedRevision, signal);
+      return {};
+    },
+    uploadBuildContext: (requests, { signal }) => upload(context, requests, signal),
+  };
+}
+
+function catalogImage({ store }: ApiContext, { value, revision }: Versioned<Image>) {
+  const digests = artifactsOf(value).map((artifact) => artifact.digest);
+  const hosts: HostName[] = [];
+  for (const [host, report] of store.reports()) {
+    const present = new Set(report.pools.flatMap((pool) => pool.artifacts));
+    if (digests.every((digest) => present.has(digest))) hosts.push(host);
+  }
+  return { image: imageCodec.toWire(value), revision: BigInt(revision), hosts: hosts.sort() };
+}
+
+async function putImage(
+  { store, clock }: ApiContext,
+  image: Image,
+  expected: bigint | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const revision = store.control().images.get(image.name)?.revision ?? 0;
+    if (expected !== undefined && BigInt(revision) !== expected) {
+      throw outdated(image.name, expected, revision);
+    }
+    const outcome = await store.putImage(image, revision, signal);
+    if (outcome.kind === "written") return store.caughtUp(outcome.revision, signal);
+    await clock.sleep(attemptGapMs(attempt), signal);
+  }
+  throw new RpcError("aborted", `image "${image.name}": changed by others again and again`);
+}
+
+async function removeImage(
+  { store }: ApiContext,
+  name: string,
+  expected: bigint | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const { images, fleets } = store.control();
+  const found = isImageName(name) ? images.get(name) : undefined;
+  if (found === undefined) throw notFound("image", name);
+  if (expected !== undefined && BigInt(found.revision) !== expected) {
+    throw outdated(name, expected, found.revision);
+  }
+  const users = [...fleets.values()].filter(({ value }) => value.image?.name === name);
+  if (users.length > 0) {
+    const names = users.map(({ value }) => value.spec.name).join(", ");
+    throw new RpcError("failedPrecondition", `image "${name}": used by fleets ${names}`);
+  }
+  const outcome = await store.removeImage(found.value.name, found.revision, signal);
+  if (outcome.kind === "conflict") {
+    throw new RpcError("aborted", `image "${name}": changed meanwhile; read it again`);
+  }
+  await store.caughtUp(outcome.revision, signal);
+}
+
+const outdated = (name: string, expected: bigint, found: number): RpcError =>
+  new RpcError(
+    "aborted",
+    `image "${name}": expected revision ${expected}, found ${found}; read it again`,
+  );
+
+async function upload(
+  { store }: ApiContext,
+  requests: AsyncIterable<UploadBuildContextRequest>,
+  signal: AbortSignal,
+) {
+  const pieces = requests[Symbol.asyncIterator]();
+  const first = await pieces.next();
+  const digest = first.done === true ? "" : first.value.digest;
+  if (!isDigest(digest)) {
+    throw new RpcError("invalidArgument", `digest "${digest}": expected sha256:<64 hex digits>`);
+  }
+  if ((await store.getBlob(digest, signal)) !== undefined) {
+    return { sizeBytes: 0n, wasPresent: true };
+  }
+  let size = 0;
+  async function* content(): AsyncGenerator<Uint8Array> {
+    for (let next = first; next.done !== true; next = await pieces.next()) {
+      size += next.value.data.length;
+      yield next.value.data;
+    }
+  }
+  await store.putBlob(digest, content(), signal);
+  return { sizeBytes: BigInt(size), wasPresent: false };
+}

@@ -1,0 +1,59 @@
+/** Settings of a coordinator: `--config`, or the file that EVM_COORDINATOR_CONFIG names, or none. */
+import { hostname } from "node:os";
+import { loadSettings } from "@evm/codec";
+import { LOG_LEVELS } from "@evm/telemetry";
+import { z } from "zod";
+
+const port = z.int({ error: "a port, 0 to 65535" }).min(0).max(65_535);
+const factor = z.number({ error: "a factor of at least 1" }).min(1, "a factor of at least 1");
+const text = z.string({ error: "a text that is not empty" }).min(1, "a text that is not empty");
+
+const schema = z.strictObject({
+  /** Names this coordinator; unique in the cluster and the same after a restart. */
+  id: text.regex(/^[A-Za-z0-9_-]+$/, "letters, digits, _ and -").default(defaultId()),
+  natsServers: z.array(text).min(1, "at least one server").default(["nats://127.0.0.1:4222"]),
+  /** Copies of the shared state: 1 on a single NATS server, 3 on a cluster. */
+  natsReplicas: z.union([z.literal(1), z.literal(3), z.literal(5)], "1, 3 or 5").default(1),
+  api: z
+    .strictObject({ address: text.default("127.0.0.1"), port: port.default(7070) })
+    .prefault({}),
+  metrics: z
+    .strictObject({ address: text.default("127.0.0.1"), port: port.default(9471) })
+    .prefault({}),
+  lease: z
+    .strictObject({
+      /** A host that is not heard of for this long, and `marginMs` more, is lost. */
+      leaseMs: z.int().min(1_000, "at least 1000").default(6_000),
+      marginMs: z.int().min(100, "at least 100").default(1_500),
+    })
+    .prefault({}),
+  /** How far a host's capacity may be promised. */
+  overcommit: z
+    .strictObject({
+      vcpu: factor.default(4),
+      memory: factor.default(1),
+      disk: factor.default(2),
+    })
+    .prefault({}),
+  logLevel: z.enum(LOG_LEVELS, `one of ${LOG_LEVELS.join(", ")}`).default("info"),
+});
+
+export type CoordinatorConfig = z.infer<typeof schema>;
+
+/** Throws a `CodecError` that names every problem. */
+export const loadConfig = (
+  file: string | undefined,
+  environment: { readonly [name: string]: string | undefined },
+): CoordinatorConfig => {
+  const { EVM_COORDINATOR_CONFIG: named, ...others } = environment;
+  return loadSettings(schema, {
+    file: file ?? named,
+    environment: others,
+    prefix: "EVM_COORDINATOR_",
+  });
+};
+
+/** The machine's name, reduced to what an id may hold. */
+function defaultId(): string {
+  return hostname().replaceAll(/[^A-Za-z0-9_-]/g, "-") || "coordinator";
+}

@@ -1,0 +1,143 @@
+/** Every incarnation there is or should be, as one list: orders and reports laid side by side. */
+import {
+  type Digest,
+  type FleetName,
+  type FleetRecord,
+  type HostName,
+  type HostView,
+  type InstanceName,
+  instanceName,
+  type Observed,
+  type OrderedInstance,
+  type Phase,
+  type Snapshot,
+  type TemplateKind,
+} from "@evm/fleet";
+
+export type InstanceView = {
+  readonly name: InstanceName;
+  readonly fleet: FleetName;
+  readonly index: number;
+  /** 0 where it has not been placed yet. */
+  readonly incarnation: number;
+  readonly kind: TemplateKind;
+  readonly template: Digest;
+  readonly host: HostName | undefined;
+  readonly phase: Phase;
+  readonly since: number | undefined;
+  readonly restarts: number;
+  readonly reason: string | undefined;
+  readonly address: string | undefined;
+  /** Undefined where no orders name it: it waits for a host, or rests in quarantine. */
+  readonly desired: OrderedInstance["desired"] | undefined;
+};
+
+/** Sorted by name, then incarnation, the newest first. */
+export function instanceViews(snapshot: Snapshot): readonly InstanceView[] {
+  const placed = new Set<InstanceName>();
+  const views: InstanceView[] = [];
+  for (const host of snapshot.hosts) {
+    for (const view of viewsOn(host)) {
+      views.push(view);
+      placed.add(view.name);
+    }
+  }
+  for (const fleet of snapshot.fleets) views.push(...pendingOf(fleet, placed));
+  return views.sort(compareViews);
+}
+
+const compareViews = (a: InstanceView, b: InstanceView): number =>
+  a.name === b.name ? b.incarnation - a.incarnation : a.name < b.name ? -1 : 1;
+
+const keyOf = (item: { readonly name: InstanceName; readonly incarnation: number }): string =>
+  `${item.name}.${item.incarnation}`;
+
+function viewsOn(host: HostView): InstanceView[] {
+  const observed = new Map<string, Observed>();
+  for (const instance of host.report?.instances ?? []) observed.set(keyOf(instance), instance);
+  const views: InstanceView[] = [];
+  for (const ordered of host.orders?.instances ?? []) {
+    const seen = observed.get(keyOf(ordered));
+    observed.delete(keyOf(ordered));
+    views.push(
+      seen === undefined ? unseenView(host, ordered) : observedView(host, seen, ordered.desired),
+    );
+  }
+  for (const seen of observed.values()) views.push(observedView(host, seen, undefined));
+  return views;
+}
+
+function unseenView(host: HostView, ordered: OrderedInstance): InstanceView {
+  const template = host.orders?.templates.find((item) => item.digest === ordered.template);
+  if (template === undefined) {
+    throw new Error(`orders of ${host.name}: ${ordered.name} names a template they do not list`);
+  }
+  return {
+    name: ordered.name,
+    fleet: ordered.fleet,
+    index: ordered.index,
+    incarnation: ordered.incarnation,
+    kind: template.template.kind,
+    template: ordered.template,
+    host: host.name,
+    phase: unseenPhase(host, ordered),
+    since: undefined,
+    restarts: 0,
+    reason: host.liveness === "lost" ? "its host is lost" : undefined,
+    address: undefined,
+    desired: ordered.desired,
+  };
+}
+
+function unseenPhase(host: HostView, ordered: OrderedInstance): Phase {
+  if (host.liveness === "lost") return "lost";
+  return ordered.desired === "run" ? "placed" : "stopped";
+}
+
+function observedView(
+  host: HostView,
+  seen: Observed,
+  desired: OrderedInstance["desired"] | undefined,
+): InstanceView {
+  const isLost = host.liveness === "lost";
+  return {
+    name: seen.name,
+    fleet: seen.fleet,
+    index: seen.index,
+    incarnation: seen.incarnation,
+    kind: seen.kind,
+    template: seen.template,
+    host: host.name,
+    phase: isLost ? "lost" : seen.phase,
+    since: seen.since,
+    restarts: seen.restarts,
+    reason: isLost ? `its host is lost; last seen ${seen.phase}` : seen.reason,
+    address: seen.address,
+    desired,
+  };
+}
+
+function pendingOf(fleet: FleetRecord, placed: ReadonlySet<InstanceName>): InstanceView[] {
+  if (fleet.state === "deleting") return [];
+  const views: InstanceView[] = [];
+  for (let index = 0; index < fleet.spec.replicas; index++) {
+    const name = instanceName(fleet.spec.name, index);
+    if (placed.has(name)) continue;
+    views.push({
+      name,
+      fleet: fleet.spec.name,
+      index,
+      incarnation: 0,
+      kind: fleet.spec.template.kind,
+      template: fleet.template,
+      host: undefined,
+      phase: "pending",
+      since: undefined,
+      restarts: 0,
+      reason: undefined,
+      address: undefined,
+      desired: undefined,
+    });
+  }
+  return views;
+}

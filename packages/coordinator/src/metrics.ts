@@ -1,0 +1,96 @@
+/** Everything a coordinator counts. */
+import type { Phase, Snapshot } from "@evm/fleet";
+import { PHASES } from "@evm/fleet";
+import type { Metrics } from "@evm/telemetry";
+import type { InstanceView } from "./instances.ts";
+
+/** From a pass over a few hosts to one over thousands. */
+const PASS_BUCKETS_SECONDS = [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export function createCoordinatorMetrics(metrics: Metrics) {
+  return {
+    isLeader: metrics.gauge({
+      name: "evm_coordinator_is_leader",
+      help: "1 while this coordinator leads",
+      labels: [],
+    }),
+    epoch: metrics.gauge({
+      name: "evm_coordinator_epoch",
+      help: "Newest epoch known",
+      labels: [],
+    }),
+    reconcileSeconds: metrics.histogram({
+      name: "evm_reconcile_duration_seconds",
+      help: "Time to make and check one plan",
+      labels: [],
+      buckets: PASS_BUCKETS_SECONDS,
+    }),
+    commitSeconds: metrics.histogram({
+      name: "evm_commit_duration_seconds",
+      help: "Time to commit one plan, by outcome",
+      labels: ["outcome"],
+      buckets: PASS_BUCKETS_SECONDS,
+    }),
+    violations: metrics.counter({
+      name: "evm_plan_violations_total",
+      help: "Plans that were not committed because they break an invariant",
+      labels: ["invariant"],
+    }),
+    actions: metrics.counter({
+      name: "evm_actions_total",
+      help: "Actions committed, by kind",
+      labels: ["kind"],
+    }),
+    waiting: metrics.gauge({
+      name: "evm_instances_waiting",
+      help: "Instances that wait for a host or for their turn",
+      labels: [],
+    }),
+    instances: metrics.gauge({
+      name: "evm_fleet_instances",
+      help: "Instances by fleet and phase",
+      labels: ["fleet", "phase"],
+    }),
+    hosts: metrics.gauge({
+      name: "evm_hosts",
+      help: "Hosts by liveness",
+      labels: ["liveness"],
+    }),
+    requests: metrics.counter({
+      name: "evm_api_requests_total",
+      help: "API calls by method and gRPC code",
+      labels: ["method", "code"],
+    }),
+  };
+}
+
+export type CoordinatorMetrics = ReturnType<typeof createCoordinatorMetrics>;
+
+/** Sets the gauges that follow from a snapshot. */
+export function observeSnapshot(
+  metrics: CoordinatorMetrics,
+  snapshot: Snapshot,
+  instances: readonly InstanceView[],
+): void {
+  metrics.epoch.set(snapshot.epoch);
+  for (const liveness of ["up", "unknown", "lost"] as const) {
+    metrics.hosts.set({ liveness }, snapshot.hosts.filter((h) => h.liveness === liveness).length);
+  }
+  metrics.instances.reset();
+  for (const [fleet, phases] of countByFleet(instances)) {
+    for (const phase of PHASES) {
+      const count = phases.get(phase);
+      if (count !== undefined) metrics.instances.set({ fleet, phase }, count);
+    }
+  }
+}
+
+function countByFleet(instances: readonly InstanceView[]): Map<string, Map<Phase, number>> {
+  const fleets = new Map<string, Map<Phase, number>>();
+  for (const { fleet, phase } of instances) {
+    const phases = fleets.get(fleet) ?? new Map<Phase, number>();
+    phases.set(phase, (phases.get(phase) ?? 0) + 1);
+    fleets.set(fleet, phases);
+  }
+  return fleets;
+}

@@ -1,0 +1,111 @@
+/**
+ * The leader's loop: snapshot → reconcile → check → commit, at its own pace over the whole state.
+ *
+ *  P1 Nothing is committed that `check` objects to.
+ *  P2 A rejected commit is normal: the next pass reads again and plans again.
+ *  P3 Only the holder of an epoch commits, and only under that epoch.
+ */
+import { check, type Plan, reconcile, type Snapshot } from "@evm/fleet";
+import {
+  type CommitOutcome,
+  type CommitRequest,
+  type ControlState,
+  type CoordinatorStore,
+  MAX_COMMIT_WRITES,
+} from "@evm/store";
+import type { Log } from "@evm/telemetry";
+import type { Announcer } from "./announcer.ts";
+import type { CoordinatorMetrics } from "./metrics.ts";
+
+/** Fleets are forgotten a few at a time; the rest of a commit is for orders. */
+const MAX_FORGOTTEN_PER_COMMIT = 90;
+/** What is left over is planned again by the next pass. */
+const MAX_ORDERS_PER_COMMIT = MAX_COMMIT_WRITES - MAX_FORGOTTEN_PER_COMMIT;
+
+export type PassOutcome =
+  /** Nothing to change. */
+  | { readonly kind: "idle" }
+  | { readonly kind: "committed"; readonly revision: number }
+  | { readonly kind: "rejected"; readonly reason: string }
+  /** The plan breaks an invariant: a defect of the planner, and a reason not to act. */
+  | { readonly kind: "refused" };
+
+export type PlannerOptions = {
+  readonly store: CoordinatorStore;
+  readonly log: Log;
+  readonly metrics: CoordinatorMetrics;
+  readonly announcer: Announcer;
+};
+
+export class Planner {
+  readonly #options: PlannerOptions;
+
+  constructor(options: PlannerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * One pass under the epoch of `snapshot`, which was taken of `control`. Fails only where the
+   * store does.
+   */
+  async pass(snapshot: Snapshot, control: ControlState, signal: AbortSignal): Promise<PassOutcome> {
+    const { store, metrics, announcer } = this.#options;
+    const endReconcile = metrics.reconcileSeconds.startTimer();
+    const plan = reconcile(snapshot);
+    const isSound = this.#isSound(snapshot, plan);
+    endReconcile();
+    metrics.waiting.set(plan.waiting.length);
+    if (!isSound) return { kind: "refused" };
+    if (plan.orders.length === 0 && plan.forgottenFleets.length === 0) return { kind: "idle" };
+
+    const endCommit = metrics.commitSeconds.startTimer();
+    const request = commitRequest(snapshot.epoch, plan, control);
+    const outcome = await this.#commit(request, signal);
+    endCommit({ outcome: outcome.kind });
+    if (outcome.kind === "committed") {
+      const hosts = new Set(request.orders.map((orders) => orders.value.host));
+      const actions = plan.actions.filter((action) => hosts.has(action.host));
+      for (const action of actions) metrics.actions.inc({ kind: action.kind });
+      announcer.actions(actions);
+      await store.caughtUp(outcome.revision, signal);
+    }
+    return outcome;
+  }
+
+  #isSound(snapshot: Snapshot, plan: Plan): boolean {
+    const { log, metrics, announcer } = this.#options;
+    const violations = check(snapshot, plan);
+    for (const { invariant, text } of violations) {
+      metrics.violations.inc({ invariant });
+      log.error("the plan breaks an invariant and is not committed", { invariant, text });
+      announcer.violation(invariant, text);
+    }
+    return violations.length === 0;
+  }
+
+  async #commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome> {
+    const { store, log } = this.#options;
+    const outcome = await store.commit(request, signal);
+    const fields = { epoch: request.epoch, hosts: request.orders.length };
+    if (outcome.kind === "committed") {
+      log.info("committed a plan", { ...fields, revision: outcome.revision });
+    } else {
+      log.info("a commit was rejected, planning again", { ...fields, reason: outcome.reason });
+    }
+    return outcome;
+  }
+}
+
+function commitRequest(epoch: number, plan: Plan, control: ControlState): CommitRequest {
+  return {
+    epoch,
+    orders: plan.orders.slice(0, MAX_ORDERS_PER_COMMIT).map((value) => ({
+      value,
+      expectedRevision: control.orders.get(value.host)?.revision ?? 0,
+    })),
+    forgottenFleets: plan.forgottenFleets.slice(0, MAX_FORGOTTEN_PER_COMMIT).map((name) => ({
+      name,
+      expectedRevision: control.fleets.get(name)?.revision ?? 0,
+    })),
+  };
+}
