@@ -2,16 +2,18 @@
 import { createFakeDriver, type FakeProgram, FakeRuntime, type InstanceRef } from "@evm/drivers";
 import {
   type Digest,
+  type EventRecord,
   type FleetName,
   type HostName,
+  type ImageName,
   type InstanceName,
   instanceName,
   type Observed,
   type OrderedFleet,
   type OrderedInstance,
+  type OrderedTemplate,
   type Orders,
   type PoolStatus,
-  type Template,
   type TemplateKind,
 } from "@evm/fleet";
 import { type CoordinatorStore, createMemoryStore, type HostStore } from "@evm/store";
@@ -21,17 +23,11 @@ import { createAgentMetrics } from "./metrics.ts";
 import type { StateDir } from "./state-dir.ts";
 
 export const HOST = "h1" as HostName;
-export const POOL: PoolStatus = {
-  name: "main",
-  totalBytes: 100 * 2 ** 30,
-  freeBytes: 60 * 2 ** 30,
-  artifacts: [],
-};
 
 const digest = (digit: string) => `sha256:${digit.repeat(64)}` as Digest;
 const RESOURCES = { vcpuMillis: 1000, memoryMib: 256, diskMib: 1024 };
 
-export const TEMPLATES: Record<TemplateKind, Orders["templates"][number]> = {
+export const TEMPLATES = {
   container: {
     digest: digest("c"),
     image: undefined,
@@ -43,20 +39,26 @@ export const TEMPLATES: Record<TemplateKind, Orders["templates"][number]> = {
       environment: {},
       ports: [],
       healthCheck: undefined,
-    } satisfies Template,
+    },
   },
   vm: {
     digest: digest("a"),
-    image: undefined,
+    image: {
+      name: "debian12" as ImageName,
+      osFamily: "linux",
+      disk: { url: "file:///images/debian12.qcow2", digest: digest("d"), sizeBytes: 1024 },
+      diskFormat: "qcow2",
+      boot: { kind: "disk" },
+    },
     template: {
       kind: "vm",
       resources: RESOURCES,
-      image: "debian12" as never,
+      image: "debian12" as ImageName,
       userData: undefined,
       readiness: { text: "login:", timeoutMs: 60_000 },
-    } satisfies Template,
+    },
   },
-};
+} satisfies Record<TemplateKind, OrderedTemplate>;
 
 export const FLEET: OrderedFleet = {
   name: "web" as FleetName,
@@ -111,6 +113,12 @@ export class AgentWorld implements AsyncDisposable {
   /** What the leader grants; undefined: it does not answer. */
   leaseMs: number | undefined = 6_000;
   kinds: readonly TemplateKind[] = ["container", "vm"];
+  pool: PoolStatus = {
+    name: "main",
+    totalBytes: 100 * 2 ** 30,
+    freeBytes: 60 * 2 ** 30,
+    artifacts: [],
+  };
   slots = { prepares: 8, starts: 4, isHeldUntilReady: false };
   metrics = createAgentMetrics();
   readonly #memory = createMemoryStore();
@@ -178,7 +186,7 @@ export class AgentWorld implements AsyncDisposable {
     const agent = new Agent({
       store: this.store,
       drivers: this.kinds.map((kind) => createFakeDriver({ kind, runtime: this.runtime })),
-      images: { status: async () => [POOL] },
+      images: { status: async () => [this.pool] },
       stateDir: this.stateDir,
       labels: { rack: "r1" },
       machine: { cpus: 8, memoryBytes: 16 * 2 ** 30 },
@@ -227,13 +235,14 @@ export class AgentWorld implements AsyncDisposable {
     return instances.find((one) => one.name === ref.name && one.incarnation === ref.incarnation);
   }
 
-  async events(): Promise<readonly string[]> {
+  /** What was told to people for this reason, oldest first. */
+  async events(reason: string): Promise<readonly EventRecord[]> {
     const query = { fleet: undefined, instance: undefined, host: undefined, afterSequence: 0 };
-    const events = await this.coordinator.listEvents(
+    const stored = await this.coordinator.listEvents(
       { ...query, beforeSequence: undefined, limit: 10_000 },
       this.#end.signal,
     );
-    return events.map(({ event }) => event.reason);
+    return stored.map(({ event }) => event).filter((event) => event.reason === reason);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { AgentWorld, FLEET, HOST, web } from "./agent-world.testing.ts";
+import { AgentWorld, FLEET, HOST, TEMPLATES, web } from "./agent-world.testing.ts";
 
 test("what is ordered is made, started and reported ready", async () => {
   await using world = new AgentWorld({ readyAfterMs: undefined });
@@ -55,7 +55,7 @@ test("a crashed instance is restarted at once, and the restart is counted and to
   expect(world.states()).toEqual({ "web-0000.1": "ready" });
   await world.clock.advance(3_000);
   expect(world.reported(web(0))).toMatchObject({ phase: "ready", restarts: 1 });
-  expect(await world.events()).toContain("InstanceRestarted");
+  expect(await world.events("InstanceRestarted")).toHaveLength(1);
 });
 
 test("further restarts back off, and then the instance is given up with the reason", async () => {
@@ -67,7 +67,7 @@ test("further restarts back off, and then the instance is given up with the reas
   await world.clock.advance(60_000);
   expect(world.reported(web(0))).toMatchObject({ phase: "failed", restarts: 3 });
   expect(world.reported(web(0))?.reason).toContain("exit code 3");
-  expect(await world.events()).toContain("InstanceFailed");
+  expect(await world.events("InstanceFailed")).toHaveLength(1);
 });
 
 test("what was given up stays so over a restart of the agent", async () => {
@@ -115,7 +115,7 @@ test("orders of an older generation are refused, loudly, and change nothing", as
   await world.order([], {}, 6);
   await world.clock.advance(40_000);
   expect(world.states()).toEqual({ "web-0000.1": "ready" });
-  expect((await world.events()).filter((reason) => reason === "OrdersRefused")).toHaveLength(1);
+  expect(await world.events("OrdersRefused")).toHaveLength(1);
 });
 
 test("an orders file that cannot be read is kept aside, and the store is asked", async () => {
@@ -221,7 +221,7 @@ test("cut off, a host keeps running what keeps, and heals by itself", async () =
   world.heal();
   await world.clock.advance(10_000);
   expect(world.reported(web(0))).toMatchObject({ phase: "ready", restarts: 1 });
-  expect(await world.events()).toContain("InstanceRestarted");
+  expect(await world.events("InstanceRestarted")).toHaveLength(1);
 });
 
 test("what is to stop in isolation is stopped before the lease ends", async () => {
@@ -310,5 +310,18 @@ test("events that no longer fit are dropped, oldest first, and the loss is told"
   await world.clock.advance(20_000);
   world.heal();
   await world.clock.advance(5_000);
-  expect(await world.events()).toContain("EventsDropped");
+  const [event] = await world.events("EventsDropped");
+  expect(event?.text).toMatch(/^\d+ older events were dropped/);
+});
+
+test("an image that was fetched is told by its name", async () => {
+  await using world = new AgentWorld();
+  const { name, disk } = TEMPLATES.vm.image;
+  await world.order([{ kind: "vm" }]);
+  world.start();
+  await world.clock.advance(3_000);
+  world.pool = { ...world.pool, artifacts: [disk.digest] };
+  await world.clock.advance(40_000);
+  const [event] = await world.events("ImageFetched");
+  expect(event?.text).toBe(`image ${name} (${disk.digest}) was fetched to pool main`);
 });

@@ -5,7 +5,14 @@
  * goes on by the last orders.
  */
 import type { Driver } from "@evm/drivers";
-import type { Clock, Labels, Observed, TemplateKind } from "@evm/fleet";
+import {
+  artifactsOf,
+  type Clock,
+  type Digest,
+  type Labels,
+  type Observed,
+  type TemplateKind,
+} from "@evm/fleet";
 import type { ImageCache } from "@evm/images";
 import type { HostStore } from "@evm/store";
 import { type Health, type Log, runTogether } from "@evm/telemetry";
@@ -76,7 +83,11 @@ export class Agent {
     this.#listers = new Map(
       drivers.map((driver) => [driver.kind, new Lister({ ...options, driver, onListed: wake })]),
     );
-    this.#status = new HostStatus({ ...options, onChange: () => this.#reporter.wake() });
+    this.#status = new HostStatus({
+      ...options,
+      onChange: () => this.#reporter.wake(),
+      onFetched: (artifact, pool) => this.#fetched(artifact, pool),
+    });
     this.#reporter = new Reporter({ ...options, status: this.#status, orders });
     const steps = new StepRunner({
       ...options,
@@ -135,6 +146,14 @@ export class Agent {
     const sorted = [...shown.values()].sort(byNameAndIncarnation);
     this.#reporter.publish(sorted);
     measureInstances(sorted, this.#options.metrics);
+  }
+
+  #fetched(artifact: Digest, pool: string): void {
+    const images = this.#orders.current?.templates.flatMap(({ image }) => image ?? []) ?? [];
+    const image = images.find((one) => artifactsOf(one).some(({ digest }) => digest === artifact));
+    const what = image === undefined ? artifact : `image ${image.name} (${artifact})`;
+    const text = `${what} was fetched to pool ${pool}`;
+    this.#events.append({ severity: "info", reason: "ImageFetched", text });
   }
 
   #started(shown: ReadonlyMap<string, Observed>): void {

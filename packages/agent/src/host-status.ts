@@ -1,6 +1,6 @@
 /** What the host can do: its drivers, asked, and its pools, measured. */
 import type { Driver } from "@evm/drivers";
-import type { Clock, DriverStatus, PoolStatus } from "@evm/fleet";
+import type { Clock, Digest, DriverStatus, PoolStatus } from "@evm/fleet";
 import type { ImageCache } from "@evm/images";
 import { errorText, type Log, Wake } from "@evm/telemetry";
 import { callDriver } from "./driver-call.ts";
@@ -18,6 +18,8 @@ export type HostStatusOptions = {
   readonly log: Log;
   readonly metrics: AgentMetrics;
   readonly onChange: () => void;
+  /** Told of what was fetched since the last time. */
+  readonly onFetched: (artifact: Digest, pool: string) => void;
 };
 
 export type HostStatusView = {
@@ -53,6 +55,7 @@ export class HostStatus {
         ...drivers.map((driver) => this.#probe(driver, signal)),
       ]);
       signal.throwIfAborted();
+      if (this.#view !== undefined) this.#tellFetched(this.#view.pools, pools);
       this.#view = { drivers: statuses, pools };
       onChange();
       await clock.sleep(MIN_INTERVAL_MS, signal);
@@ -87,6 +90,15 @@ export class HostStatus {
     } catch (error) {
       log.warn(`the pools cannot be measured: ${errorText(error)}`);
       return this.#view?.pools ?? [];
+    }
+  }
+
+  #tellFetched(before: readonly PoolStatus[], now: readonly PoolStatus[]): void {
+    for (const { name, artifacts } of now) {
+      const known = new Set(before.find((pool) => pool.name === name)?.artifacts);
+      for (const artifact of artifacts) {
+        if (!known.has(artifact)) this.#options.onFetched(artifact, name);
+      }
     }
   }
 }

@@ -31,6 +31,8 @@ export class OrdersKeeper {
   readonly #options: OrdersKeeperOptions;
   #current: Orders | undefined;
   #isSaved = true;
+  /** Whether the last read succeeded, so that only a change is told. */
+  #isReadable = true;
   /** Why orders were refused last, so that it is told once and not every 30 seconds. */
   #refusal: string | undefined;
 
@@ -79,10 +81,13 @@ export class OrdersKeeper {
     try {
       const incoming = await withDeadline(deadline, (limited) => store.readOrders(limited));
       if (incoming !== undefined) await this.#consider(incoming);
+      if (!this.#isReadable) log.info("orders can be read");
+      this.#isReadable = true;
       return true;
     } catch (error) {
       signal.throwIfAborted();
-      log.debug("orders cannot be read now; the last ones stay in force", { error });
+      if (this.#isReadable) log.warn("orders cannot be read: the last ones stay", { error });
+      this.#isReadable = false;
       return false;
     }
   }

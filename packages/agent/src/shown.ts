@@ -1,5 +1,5 @@
 /** What people and coordinators are told of instances, and which changes are events. Pure. */
-import { type Instant, isAlive, type Observed } from "@evm/fleet";
+import type { Instant, Observed } from "@evm/fleet";
 import type { AgentEvent } from "./events.ts";
 import type { Hold } from "./steps.ts";
 import { keyOf, type Subject } from "./tasks.ts";
@@ -38,8 +38,8 @@ export function eventsBetween(
     if (event !== undefined) events.push({ ...event, instance: one });
   }
   for (const [key, one] of before) {
-    if (after.has(key) || !isAlive(one.phase) || one.phase === "stopping") continue;
-    const text = `${key} was ${one.phase} and is gone`;
+    if (after.has(key) || (one.phase !== "running" && one.phase !== "ready")) continue;
+    const text = `${key} was ${one.phase}, and is gone`;
     events.push({ severity: "warning", reason: "InstanceGone", text, instance: one });
   }
   return events;

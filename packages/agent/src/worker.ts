@@ -175,6 +175,8 @@ export class Worker {
 
   /** Begins every step that can be begun; returns the others. */
   #begin(steps: readonly Step[], orders: Orders | undefined): readonly Held[] {
+    const { tasks } = this.#options;
+    const tasksBefore = tasks.all().length;
     const held: Held[] = [];
     for (const step of steps) {
       const subject = this.#subjectOf(step);
@@ -186,9 +188,9 @@ export class Worker {
           graceMs: isIsolable && this.#lastLease === "ending" ? ISOLATION_GRACE_MS : undefined,
         });
       if (hold !== undefined) held.push({ subject, hold });
-      // What was begun is to be seen soon.
-      else this.wake();
     }
+    // What was begun is to be shown soon.
+    if (tasks.all().length > tasksBefore) this.wake();
     return held;
   }
 
