@@ -127,6 +127,19 @@ describe("a fleet that is declared", () => {
     expect(plan([aFleet({ replicas: 9 })], hosts, { overcommit }).waiting).toHaveLength(5);
   });
 
+  test("is placed before smaller ones, so that it finds the room", () => {
+    const sized = (name: string, memoryMib: number) =>
+      aFleet({
+        name: fleetName(name),
+        template: aContainer({ resources: { vcpuMillis: 100, memoryMib, diskMib: 0 } }),
+      });
+    const made = plan(
+      [sized("a", 1024), sized("b", 1024), sized("c", 8192)],
+      [aHost("h1"), aHost("h2")],
+    );
+    expect(made.waiting).toEqual([]);
+  });
+
   test("stays where a host shrank, and gets nothing more there", () => {
     const entries = [anEntry(), anEntry({ index: 1 })];
     const observed = [ready(), ready({ index: 1 })];
@@ -293,6 +306,13 @@ describe("what an operator asks of one instance", () => {
     });
   });
 
+  test("a start takes back a stop that was not carried out yet, for which there is room", () => {
+    const resting = host("h1", [anEntry({ desired: "stop" })], [ready()]);
+    const capacity = { vcpuMillis: 400, memoryMib: 8192, diskMib: 0 };
+    const report = resting.report && { ...resting.report, capacity };
+    expect(written(plan([aFleet()], [{ ...resting, report }]))).toEqual(["h1: web-0000.1 run"]);
+  });
+
   test("a restart is a new incarnation, out of turn, on the same host", () => {
     const fleet = wish({ minIncarnation: 2 });
     expect(written(plan([fleet], [host("h1", [anEntry()], [ready()])]))).toEqual([
@@ -401,15 +421,17 @@ describe("orders and what is really there", () => {
   });
 
   test("the next incarnation is above every one ordered or reported anywhere (I1)", () => {
-    const gone = { liveness: "lost" } as const;
-    const made = plan(
-      [aFleet()],
-      [
-        host("h1", [anEntry({ incarnation: 3 })], [], gone),
-        aHost("h2", { instances: [stopped({ incarnation: 2, template: digest("f") })] }),
-      ],
-    );
-    expect(written(made)).toEqual(["h1: web-0000.3 stop", "h2: web-0000.4 run"]);
+    const ordered = host("h1", [anEntry({ incarnation: 3 })], [], { liveness: "lost" });
+    const reported = (incarnation: number) =>
+      aHost("h2", { instances: [stopped({ incarnation, template: digest("f") })] });
+    expect(written(plan([aFleet()], [ordered, reported(2)]))).toEqual([
+      "h1: web-0000.3 stop",
+      "h2: web-0000.4 run",
+    ]);
+    expect(written(plan([aFleet()], [ordered, reported(7)]))).toEqual([
+      "h1: web-0000.3 stop",
+      "h2: web-0000.8 run",
+    ]);
   });
 
   test("one incarnation ordered on two hosts is left to run on one of them (I1)", () => {

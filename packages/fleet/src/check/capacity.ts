@@ -22,14 +22,16 @@ export function checkCapacity(
   };
   return changes.flatMap((change) => {
     if (change.written === undefined) return [];
-    const { promised, added } = sums(change);
+    const { promised, added, unsized } = sums(change);
+    const host = change.view.name;
     const capacity = change.view.report?.capacity;
-    return RESOURCES.flatMap((kind): readonly Violation[] => {
+    const excesses = RESOURCES.flatMap((kind) => {
       const limit = (capacity?.[kind] ?? 0) * factors[kind];
-      if (added[kind] === 0 || promised[kind] <= limit) return [];
-      const text = `${change.view.name} would promise ${promised[kind]} ${kind} of ${limit}`;
-      return [{ invariant: "I3", text }];
+      const isWithin = added[kind] === 0 || promised[kind] <= limit;
+      return isWithin ? [] : [`${host} would promise ${promised[kind]} ${kind} of ${limit}`];
     });
+    const unknown = unsized.map((key) => `${key} is ordered on ${host} without its template`);
+    return [...excesses, ...unknown].map((text) => ({ invariant: "I3", text }) as const);
   });
 }
 
@@ -37,7 +39,10 @@ export function checkCapacity(
 function sums({ view, before, written, entriesBefore }: HostChange): {
   readonly promised: Sums;
   readonly added: Sums;
+  /** What is to run and names a template that the document does not hold. */
+  readonly unsized: readonly string[];
 } {
+  const unsized: string[] = [];
   const promised = { vcpuMillis: 0, memoryMib: 0, diskMib: 0 };
   const added = { vcpuMillis: 0, memoryMib: 0, diskMib: 0 };
   const templates = new Map(written?.templates.map((one) => [one.digest, one.template.resources]));
@@ -45,8 +50,11 @@ function sums({ view, before, written, entriesBefore }: HostChange): {
   const isReportCurrent = view.report?.generation === (before?.generation ?? 0);
   for (const entry of written?.instances ?? []) {
     const needs = templates.get(entry.template);
-    if (needs === undefined) continue;
     const key = entryKey(entry);
+    if (needs === undefined) {
+      if (entry.desired === "run") unsized.push(key);
+      continue;
+    }
     const previous = entriesBefore.get(key);
     const phase = states.get(key);
     const hasEnded = phase === undefined || phase === "stopped" || phase === "failed";
@@ -60,7 +68,7 @@ function sums({ view, before, written, entriesBefore }: HostChange): {
     add(promised, needs, usesCpu, !isGone);
     if (isNewRun && !isAdopted) add(added, needs, true, previous === undefined);
   }
-  return { promised, added };
+  return { promised, added, unsized };
 }
 
 function add(sum: Sums, needs: Resources, cpu: boolean, disk: boolean): void {

@@ -1,0 +1,315 @@
+/** The checker has to object to broken plans: here is one for each way to break an invariant. */
+import { expect, test } from "vitest";
+import {
+  aContainer,
+  aFleet,
+  aHost,
+  anEntry,
+  anObserved,
+  aSnapshot,
+  digest,
+  fleetName,
+  hostName,
+  someOrders,
+} from "../test/build.ts";
+import { check } from "./check.ts";
+import type { OrderedInstance, Orders } from "./orders.ts";
+import type { Plan } from "./plan.ts";
+import { reconcile } from "./reconcile.ts";
+import type { FleetRecord, HostView, Snapshot } from "./snapshot.ts";
+
+const EMPTY: Plan = { orders: [], actions: [], waiting: [], notes: [], forgottenFleets: [] };
+
+const next = (host: string, entries: readonly OrderedInstance[], over: Partial<Orders> = {}) =>
+  someOrders(host, entries, { generation: 2, ...over });
+
+const planOf = (...orders: readonly Orders[]): Plan => ({ ...EMPTY, orders });
+
+/** `h1` runs web-0000.1 and is all well; `h2` is empty. */
+const snapshotOf = (
+  fleets: readonly FleetRecord[] = [aFleet()],
+  hosts: readonly HostView[] = [
+    aHost("h1", { instances: [anObserved()] }, { orders: someOrders("h1", [anEntry()]) }),
+    aHost("h2"),
+  ],
+): Snapshot => aSnapshot(fleets, hosts);
+
+const resting = (over: Partial<HostView> = {}): readonly HostView[] => [
+  aHost(
+    "h1",
+    { instances: [anObserved({ phase: "stopped" })] },
+    { orders: someOrders("h1", [anEntry({ desired: "stop" })]), ...over },
+  ),
+];
+
+const lost = (hosts: readonly HostView[]): readonly HostView[] =>
+  hosts.map((host) => ({ ...host, liveness: "lost" }));
+
+const small = { vcpuMillis: 400, memoryMib: 100, diskMib: 5 };
+const thirsty = aFleet({
+  template: aContainer({ resources: { vcpuMillis: 500, memoryMib: 256, diskMib: 10 } }),
+});
+
+type Case = readonly [string, string, Snapshot, Plan];
+
+const cases: readonly Case[] = [
+  [
+    "an incarnation is ordered on a second host",
+    "I1",
+    snapshotOf(),
+    planOf(next("h2", [anEntry()])),
+  ],
+  [
+    "two incarnations of an instance are to run",
+    "I1",
+    snapshotOf(),
+    planOf(next("h2", [anEntry({ incarnation: 2 })])),
+  ],
+  [
+    "an incarnation is ordered that is older than one seen elsewhere",
+    "I1",
+    snapshotOf(
+      [aFleet()],
+      [
+        aHost("h1", { instances: [anObserved({ incarnation: 3 })] }, { liveness: "lost" }),
+        aHost("h2"),
+      ],
+    ),
+    planOf(next("h2", [anEntry({ incarnation: 2 })])),
+  ],
+  [
+    "an incarnation is ordered that a lost host may still run",
+    "I1",
+    snapshotOf(
+      [aFleet()],
+      [aHost("h1", { instances: [anObserved()] }, { liveness: "lost" }), aHost("h2")],
+    ),
+    planOf(next("h2", [anEntry()])),
+  ],
+  ...(["vcpuMillis", "memoryMib", "diskMib"] as const).map((kind): Case => {
+    const roomy = { vcpuMillis: 8000, memoryMib: 8192, diskMib: 100 };
+    const hosts = [aHost("h1", { capacity: { ...roomy, [kind]: small[kind] } })];
+    const orders = next("h1", [anEntry()]);
+    const templates = [{ digest: digest("a1"), template: thirsty.spec.template, image: undefined }];
+    return [
+      `more ${kind} is promised than there is`,
+      "I3",
+      snapshotOf([thirsty], hosts),
+      planOf({ ...orders, templates }),
+    ];
+  }),
+  [
+    "a resumed instance finds its host full",
+    "I3",
+    snapshotOf(
+      [aFleet()],
+      resting().map((host) => ({
+        ...host,
+        report: host.report && { ...host.report, capacity: small },
+      })),
+    ),
+    planOf(next("h1", [anEntry()])),
+  ],
+  [
+    "room is given away that an older report only seems to free",
+    "I3",
+    snapshotOf(
+      [thirsty],
+      [
+        aHost(
+          "h1",
+          {
+            generation: 1,
+            capacity: { vcpuMillis: 500, memoryMib: 8192, diskMib: 100 },
+            instances: [anObserved({ phase: "stopped" })],
+          },
+          { orders: someOrders("h1", [anEntry({ desired: "stop" })], { generation: 2 }, thirsty) },
+        ),
+      ],
+    ),
+    planOf(
+      someOrders(
+        "h1",
+        [anEntry({ desired: "stop" }), anEntry({ index: 1 })],
+        { generation: 3 },
+        thirsty,
+      ),
+    ),
+  ],
+  [
+    "an instance is begun whose template the document does not hold",
+    "I3",
+    snapshotOf([aFleet()], [aHost("h1")]),
+    planOf(next("h1", [anEntry()], { templates: [] })),
+  ],
+  [
+    "an instance that runs well is discarded",
+    "I4",
+    snapshotOf(),
+    planOf(next("h1", [anEntry({ desired: "discard" })])),
+  ],
+  [
+    "a running instance of a changed template is discarded before it stopped",
+    "I4",
+    snapshotOf([aFleet({}, { template: digest("a2") })]),
+    planOf(next("h1", [anEntry({ desired: "discard" })])),
+  ],
+  [
+    "a stopped instance that nobody changed is discarded",
+    "I4",
+    snapshotOf([aFleet()], resting()),
+    planOf(next("h1", [anEntry({ desired: "discard" })])),
+  ],
+  [
+    "the disk of a lost host is discarded",
+    "I4",
+    snapshotOf([aFleet({}, { template: digest("a2") })], lost(resting())),
+    planOf(next("h1", [anEntry({ desired: "discard" })])),
+  ],
+  [
+    "an instance that is wished to rest is discarded for its changed template",
+    "I4",
+    snapshotOf(
+      [
+        aFleet(
+          {},
+          {
+            template: digest("a2"),
+            wishes: [{ index: 0, isStopped: true, minIncarnation: 0 }],
+          },
+        ),
+      ],
+      resting(),
+    ),
+    planOf(next("h1", [anEntry({ desired: "discard" })])),
+  ],
+  [
+    "an older incarnation in quarantine is discarded",
+    "I4",
+    snapshotOf(
+      [aFleet({}, { template: digest("a2") })],
+      [...resting(), aHost("h2", {}, { orders: someOrders("h2", [anEntry({ incarnation: 2 })]) })],
+    ),
+    planOf(next("h1", [anEntry({ desired: "discard" })])),
+  ],
+  [
+    "an instance of an undeclared fleet is discarded",
+    "I4",
+    snapshotOf([]),
+    planOf(next("h1", [anEntry({ desired: "discard" })])),
+  ],
+  ["an entry drops out of the orders", "I4", snapshotOf(), planOf(next("h1", []))],
+  [
+    "a discard is forgotten while the disk is there",
+    "I4",
+    snapshotOf(
+      [aFleet({ replicas: 0 })],
+      [
+        aHost(
+          "h1",
+          { instances: [anObserved({ phase: "stopped" })] },
+          { orders: someOrders("h1", [anEntry({ desired: "discard" })]) },
+        ),
+      ],
+    ),
+    planOf(next("h1", [])),
+  ],
+  [
+    "a discard is forgotten on the word of an older report",
+    "I4",
+    snapshotOf(
+      [aFleet({ replicas: 0 })],
+      [
+        aHost(
+          "h1",
+          { generation: 1 },
+          { orders: someOrders("h1", [anEntry({ desired: "discard" })], { generation: 2 }) },
+        ),
+      ],
+    ),
+    planOf(next("h1", [], { generation: 3 })),
+  ],
+  ["orders bear another epoch", "I5", snapshotOf(), planOf(next("h1", [anEntry()], { epoch: 2 }))],
+  [
+    "orders follow those of a later epoch",
+    "I5",
+    aSnapshot([], [aHost("h1", {}, { orders: someOrders("h1", [], { epoch: 5 }) })]),
+    planOf(next("h1", [])),
+  ],
+  [
+    "a generation is used again",
+    "I5",
+    snapshotOf(),
+    planOf(next("h1", [anEntry()], { generation: 1 })),
+  ],
+  [
+    "a generation is below what the host has applied",
+    "I5",
+    snapshotOf([], [aHost("h1", { generation: 7 })]),
+    planOf(next("h1", [])),
+  ],
+  [
+    "a host gets two documents",
+    "I5",
+    snapshotOf(),
+    planOf(next("h1", [anEntry()]), next("h1", [anEntry()], { generation: 3 })),
+  ],
+  [
+    "orders are for a host that is not known",
+    "I5",
+    snapshotOf(),
+    planOf(next("h9", [anEntry({ fleet: fleetName("db") })], { host: hostName("h9") })),
+  ],
+  ["a wanted instance is left out", "I8", snapshotOf([aFleet({ replicas: 2 })]), EMPTY],
+  [
+    "an instance that runs is stopped, and it is not said why",
+    "I8",
+    snapshotOf(),
+    planOf(next("h1", [anEntry({ desired: "stop" })])),
+  ],
+  [
+    "an instance on a lost host is not said to wait",
+    "I8",
+    snapshotOf([aFleet()], lost(snapshotOf().hosts)),
+    EMPTY,
+  ],
+  [
+    "a wait has no reason",
+    "I8",
+    snapshotOf([aFleet()], []),
+    {
+      ...EMPTY,
+      waiting: [{ instance: anEntry().name, fleet: fleetName("web"), reason: "", refusals: [] }],
+    },
+  ],
+  [
+    "a wait counts a rule without saying what would help",
+    "I8",
+    snapshotOf([aFleet()], []),
+    {
+      ...EMPTY,
+      waiting: [
+        {
+          instance: anEntry().name,
+          fleet: fleetName("web"),
+          reason: "no host admits it",
+          refusals: [{ rule: "memory", hosts: 1, text: "" }],
+        },
+      ],
+    },
+  ],
+];
+
+test.each(cases)("objects where %s (%s)", (_, invariant, snapshot, plan) => {
+  const violations = check(snapshot, plan);
+  expect(violations.map((one) => one.invariant)).toContain(invariant);
+  expect(violations.every((one) => one.text.length > 0)).toBe(true);
+});
+
+test.each(cases)("agrees to what the planner makes where %s", (_, __, snapshot) => {
+  expect(check(snapshot, reconcile(snapshot))).toEqual([]);
+});
+
+test("agrees to a plan that changes nothing where nothing is to change", () => {
+  expect(check(snapshotOf(), EMPTY)).toEqual([]);
+});
