@@ -12,8 +12,10 @@ const schema = z.strictObject({
   /** Names this coordinator; unique in the cluster and the same after a restart. */
   id: text.regex(/^[A-Za-z0-9_-]+$/, "letters, digits, _ and -").default(defaultId()),
   natsServers: z.array(text).min(1, "at least one server").default(["nats://127.0.0.1:4222"]),
-  /** Copies of the shared state: 1 on a single NATS server, 3 on a cluster. */
-  natsReplicas: z.union([z.literal(1), z.literal(3), z.literal(5)], "1, 3 or 5").default(1),
+  natsUser: text.optional(),
+  natsPassword: text.optional(),
+  /** Copies of the shared state; by default 1 on a single NATS server, 3 on a cluster. */
+  natsReplicas: z.union([z.literal(1), z.literal(3), z.literal(5)], "1, 3 or 5").optional(),
   api: z
     .strictObject({ address: text.default("127.0.0.1"), port: port.default(7070) })
     .prefault({}),
