@@ -1,7 +1,8 @@
 /**
  * The images of one host: verified base files on one or more pools, and the overlays on them.
  *
- *  C1 A base is verified against its digest before an overlay is made on it, and read-only after (I9).
+ *  C1 A base is verified against its digest before an overlay is made on it, and read-only after
+ *     (I9).
  *  C2 One download per artifact however many callers wait for it.
  *  C3 A partial download survives a restart and is resumed; it is never taken for a base.
  *  C4 A full disk is a clear error and leaves nothing half-done.

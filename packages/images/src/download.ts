@@ -16,7 +16,7 @@ export type DownloadLimits = {
   readonly stallMs: number;
 };
 
-/** About a minute of trying: rides out a server's restart, and then lets the caller say what is wrong. */
+/** About a minute of trying: rides out a server's restart, then lets the caller say it. */
 export const DEFAULT_LIMITS: DownloadLimits = {
   attempts: 8,
   backoffMs: 500,

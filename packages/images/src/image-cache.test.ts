@@ -71,6 +71,7 @@ test("an artifact is fetched once, verified and made read-only", async () => {
   expect(server.ranges).toEqual([undefined]);
   const [pool] = await cacheWith().status();
   expect(pool?.artifacts).toEqual([artifact.digest]);
+  expect(await readdir(join(folder, "partial"))).toEqual([]);
 });
 
 test("however many callers wait, there is one download", async () => {
@@ -90,7 +91,7 @@ test("a caller that leaves does not disturb the others", async () => {
   await expectBody(await stayer);
 });
 
-test("the download ends when the last caller leaves, and a later one goes on from there", async () => {
+test("the download ends with the last caller, and a later one goes on from there", async () => {
   server.behaviour.hangAfterBytes = 1 << 20;
   const abandoned = server.nextAbandoned();
   const cache = cacheWith();
@@ -220,13 +221,18 @@ test("a base without its stamp is hashed again, not fetched", async () => {
   expect((await cacheWith().status())[0]?.artifacts).toEqual([artifact.digest]);
 });
 
-test("a process killed in the middle of a download leaves what the next one goes on with", async () => {
+test("a process killed in a download leaves what the next one goes on with", async () => {
   server.behaviour.hangAfterBytes = 1 << 20;
-  const child = spawn(
-    process.execPath,
-    [join(import.meta.dirname, "fetch-artifact.testing.ts"), folder, JSON.stringify(artifact)],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
+  const program = `
+    import { createImageCache } from ${JSON.stringify(join(import.meta.dirname, "image-cache.ts"))};
+    const pools = [{ name: "main", path: process.argv[1] }];
+    const cache = createImageCache({ pools, fetch, random: Math.random });
+    await cache.ensure(JSON.parse(process.argv[2]), {
+      signal: new AbortController().signal,
+      onProgress: ({ doneBytes }) => console.log(doneBytes),
+    });`;
+  const args = ["--input-type=module", "--eval", program, folder, JSON.stringify(artifact)];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const exited = once(child, "exit");
   for await (const line of createInterface({ input: child.stdout })) {
     if (Number(line) >= 1 << 20) break;

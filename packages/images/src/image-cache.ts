@@ -5,6 +5,7 @@ import { exists, installBase, isVerified, removeBase, verifyBase } from "./base.
 import type { EnsureOptions, ImageCache, OverlayRequest, Pool } from "./cache.ts";
 import { DEFAULT_LIMITS, type DownloadLimits, download } from "./download.ts";
 import { ImageError, toImageError } from "./image-error.ts";
+import { PartialFile } from "./partial-file.ts";
 import * as layout from "./pool.ts";
 import { QCOW2_HEADER_BYTES, readQcow2Header } from "./qcow2.ts";
 import { SingleFlight } from "./single-flight.ts";
@@ -139,6 +140,7 @@ class PoolImageCache implements ImageCache {
     const partial = layout.partialPath(pool, digest);
     await download(artifact, partial, { limits: DEFAULT_LIMITS, ...this.#options, ...options });
     await installBase(partial, path);
+    await PartialFile.remove(partial);
     return { pool, path };
   }
 

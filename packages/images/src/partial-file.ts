@@ -70,7 +70,7 @@ export class PartialFile implements AsyncDisposable {
     }
   }
 
-  /** Fills it by sharing the blocks of `source` where the file system can (xfs, btrfs); else nothing. */
+  /** Shares the blocks of `source` where the file system can (xfs, btrfs); else does nothing. */
   static async clone(source: string, path: string): Promise<void> {
     try {
       await copyFile(source, path, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);
@@ -79,6 +79,7 @@ export class PartialFile implements AsyncDisposable {
     }
   }
 
+  /** Removes it with all that was noted of it; what is not there is left out. */
   static async remove(path: string): Promise<void> {
     await rm(validatorPath(path), { force: true });
     await rm(path, { force: true });

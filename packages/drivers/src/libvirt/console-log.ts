@@ -14,7 +14,7 @@ import type { Clock, Instant } from "@evm/fleet";
 import type { LogOptions } from "../driver.ts";
 import { consoleLogPath } from "./domain-xml.ts";
 
-/** Twice what virtlogd keeps as shipped: a larger log is not limited by it, and only its end is read. */
+/** More than virtlogd keeps as shipped: of a log that nothing limits, only the end is read. */
 const MAX_READ_BYTES = 16 << 20;
 
 /** How often a follower looks for more. A person does not see the difference. */

@@ -1,4 +1,4 @@
-/** EVM's domains and their marks: read in one call per pass, written where something new is seen. */
+/** EVM's domains: listed in one call, and noted on where a pass sees something new of them. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "@evm/fleet";
@@ -10,7 +10,6 @@ import {
   type DomainState,
   type DomainStats,
   domainState,
-  hasCode,
   isNoDomain,
   isOperationInvalid,
   StatsGroups,
@@ -18,15 +17,8 @@ import {
 import type { DriverInstance } from "../driver.ts";
 import { findText, type LogCursor } from "./console-log.ts";
 import { leasesOf } from "./host-facts.ts";
-import {
-  bareMarksToXml,
-  MARKS_PREFIX,
-  MARKS_URI,
-  type Marks,
-  macOf,
-  marksFromXml,
-  uuidOf,
-} from "./marks.ts";
+import { type Marks, macOf, uuidOf } from "./marks.ts";
+import { readMarks, writeMarks } from "./metadata.ts";
 import { currentRun, isUp, observe } from "./observe.ts";
 
 /** libvirt's number for the run that a domain is in; undefined while it is off. */
@@ -43,7 +35,7 @@ type Listed = { readonly domain: Domain; readonly state: DomainState; readonly m
 
 export class DomainList {
   readonly #clock: Clock;
-  /** By UUID; as many as there are domains with a UUID like EVM's, for others leave with each pass. */
+  /** By UUID; as large as the last listing, for what is gone leaves with each pass. */
   readonly #known = new Map<string, Known>();
 
   constructor(clock: Clock) {
@@ -63,33 +55,16 @@ export class DomainList {
     return instances.sort(byName);
   }
 
-  /** The domain's marks, undefined where it is not EVM's; throws where there is no such domain. */
-  async marksOf(
+  /** Notes that a new run begins, before it does. */
+  async noteStart(
     connection: Connection,
     domain: DomainRef,
+    marks: Marks,
     signal: AbortSignal,
-  ): Promise<Marks | undefined> {
-    try {
-      const part = { kind: "element", uri: MARKS_URI } as const;
-      return marksFromXml(await connection.domains.metadata(domain, part, { signal }));
-    } catch (error) {
-      if (hasCode(error, "NO_DOMAIN_METADATA")) return undefined;
-      throw error;
-    }
-  }
-
-  async folderOf(connection: Connection, domain: DomainRef, signal: AbortSignal): Promise<string> {
-    return (await this.marksOf(connection, domain, signal))?.folder ?? "";
-  }
-
-  /** Notes that a new run begins, before it does. */
-  async noteStart(connection: Connection, domain: DomainRef, signal: AbortSignal): Promise<string> {
-    const marks = await this.marksOf(connection, domain, signal);
-    if (marks === undefined) throw new Error(`${domain.name} lost its marks`);
+  ): Promise<void> {
     const run = { startedAt: this.#clock.now(), isReady: false, end: undefined };
     this.forget(domain);
     await writeMarks(connection, domain, { ...marks, run }, { flags: AffectFlags.config, signal });
-    return marks.folder;
   }
 
   forget(domain: DomainRef): void {
@@ -118,7 +93,7 @@ export class DomainList {
     const known = this.#known.get(domain.uuid);
     if (known !== undefined && known.id === domain.id) return known.marks;
     // A domain that goes away meanwhile is not listed.
-    const marks = await this.marksOf(connection, domain, signal).catch((error: unknown) => {
+    const marks = await readMarks(connection, domain, signal).catch((error: unknown) => {
       if (!isNoDomain(error)) throw error;
     });
     this.#known.set(domain.uuid, { id: domain.id, marks: marks ?? undefined, cursor: undefined });
@@ -172,17 +147,6 @@ export class DomainList {
       this.forget(domain);
     }
   }
-}
-
-async function writeMarks(
-  connection: Connection,
-  domain: DomainRef,
-  marks: Marks,
-  options: { flags: number; signal: AbortSignal },
-): Promise<void> {
-  const value = bareMarksToXml(marks);
-  const metadata = { kind: "element", uri: MARKS_URI, key: MARKS_PREFIX, value } as const;
-  await connection.domains.setMetadata(domain, metadata, options);
 }
 
 /** By MAC address, of all networks that running domains are on: two calls for each network. */

@@ -28,7 +28,7 @@ export type DomainFiles = {
 
 export type VmSpec = InstanceSpec & { readonly template: VmTemplate };
 
-/** libvirtd truncates it at every start, whoever starts the VM: what it shows is of the last run. */
+/** libvirtd truncates it at every start, whoever starts the VM: it is that of the last run. */
 export const consoleLogPath = (folder: string): string => `${folder}/console.log`;
 
 /**

@@ -1,4 +1,4 @@
-/** What a host offers to VMs, found out by asking: for `probe`, and for every domain that is made. */
+/** What a host offers to VMs, found out by asking: for `probe`, and for every new domain. */
 import { readFile } from "node:fs/promises";
 import { type Connection, hasCode, isNoNetwork } from "@evm/libvirt";
 import type { HostFacts, NetworkChoice } from "./domain-xml.ts";
@@ -48,7 +48,7 @@ export async function findNetwork(
   }
 }
 
-/** Address by MAC address, as this network's DHCP server handed them out; empty where it is gone. */
+/** Address by MAC address, as the network's DHCP server handed them out; none where it is gone. */
 export async function leasesOf(
   connection: Connection,
   networkName: string,

@@ -40,7 +40,8 @@ import { domainXml, type NetworkChoice, type VmSpec } from "./domain-xml.ts";
 import { toDriverError } from "./failure.ts";
 import { findAccelerator, findNetwork } from "./host-facts.ts";
 import { Link } from "./link.ts";
-import { uuidOf } from "./marks.ts";
+import { type Marks, uuidOf } from "./marks.ts";
+import { readMarks } from "./metadata.ts";
 import { isUp } from "./observe.ts";
 import { shutDown } from "./shut-down.ts";
 
@@ -65,6 +66,8 @@ const UNDEFINE_ALL =
   UndefineFlags.snapshotsMetadata |
   UndefineFlags.checkpointsMetadata |
   UndefineFlags.nvram;
+
+type OwnDomain = DomainRef & { readonly marks: Marks };
 
 class LibvirtDriver implements Driver, AsyncDisposable {
   readonly kind = "vm";
@@ -134,8 +137,8 @@ class LibvirtDriver implements Driver, AsyncDisposable {
     return this.#with(`starting ${nameOf(ref)}`, signal, async (connection) => {
       const domain = await this.#require(connection, ref, signal);
       if (isUp(await connection.domains.state(domain, { signal }))) return;
-      const folder = await this.#domains.noteStart(connection, domain, signal);
-      await keepPrevious(folder);
+      await this.#domains.noteStart(connection, domain, domain.marks, signal);
+      await keepPrevious(domain.marks.folder);
       try {
         await connection.domains.create(domain, { signal });
       } catch (error) {
@@ -170,10 +173,9 @@ class LibvirtDriver implements Driver, AsyncDisposable {
   async *logs(ref: InstanceRef, options: LogOptions): AsyncIterable<Uint8Array> {
     const doing = `reading the console log of ${nameOf(ref)}`;
     const { signal } = options;
-    const domain = await this.#with(doing, signal, async (connection) => {
-      const found = await this.#require(connection, ref, signal);
-      return { ...found, folder: await this.#domains.folderOf(connection, found, signal) };
-    });
+    const domain = await this.#with(doing, signal, (connection) =>
+      this.#require(connection, ref, signal),
+    );
     // A domain that is gone has ended.
     const isRunning = () =>
       this.#with(doing, signal, async (connection) =>
@@ -184,7 +186,12 @@ class LibvirtDriver implements Driver, AsyncDisposable {
         }
         throw error;
       });
-    yield* readLog(domain.folder, { ...options, isUp: isRunning, clock: this.#clock });
+    try {
+      const { folder } = domain.marks;
+      yield* readLog(folder, { ...options, isUp: isRunning, clock: this.#clock });
+    } catch (error) {
+      throw toDriverError(doing, signal, error);
+    }
   }
 
   console(ref: InstanceRef, signal: AbortSignal): Promise<ConsoleSession> {
@@ -226,18 +233,18 @@ class LibvirtDriver implements Driver, AsyncDisposable {
     connection: Connection,
     ref: InstanceRef,
     signal: AbortSignal,
-  ): Promise<DomainRef | undefined> {
+  ): Promise<OwnDomain | undefined> {
     const name = nameOf(ref);
     const domain = { name, uuid: uuidOf(name) };
-    const marks = await this.#domains.marksOf(connection, domain, signal).catch(ifNoDomain);
-    return marks && domain;
+    const marks = await readMarks(connection, domain, signal).catch(ifNoDomain);
+    return marks && { ...domain, marks };
   }
 
   async #require(
     connection: Connection,
     ref: InstanceRef,
     signal: AbortSignal,
-  ): Promise<DomainRef> {
+  ): Promise<OwnDomain> {
     const domain = await this.#find(connection, ref, signal);
     if (domain !== undefined) return domain;
     const text = `looking up ${nameOf(ref)}: EVM has no such domain`;

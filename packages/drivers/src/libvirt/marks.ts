@@ -117,7 +117,8 @@ const VARIANT_BYTE = 8;
 
 /**
  * The UUID of the domain of this name. It follows from the name, so that defining is idempotent,
- * and so that a foreign domain is told apart without asking about it: its UUID does not fit.
+ * and so that a foreign domain is told apart without asking about it: its UUID does not fit. Two
+ * clusters with fleets of one name make the same UUIDs: they must not share a libvirtd.
  */
 export function uuidOf(domainName: string): string {
   const bytes = nameHash(domainName).subarray(0, UUID_BYTES);
@@ -127,8 +128,8 @@ export function uuidOf(domainName: string): string {
 }
 
 /**
- * The MAC address of its first interface: locally administered, and with 40 bits of the name's
- * hash, where the customary 52:54:00 leaves 24 and 1,000 VMs would share one in three racks of 100.
+ * The MAC address of its first interface: locally administered, with 40 bits of the name's hash.
+ * The customary 52:54:00 leaves 24: among 1,000 VMs two would share an address in 3 % of all racks.
  */
 export function macOf(domainName: string): string {
   const bytes = nameHash(domainName).subarray(UUID_BYTES, UUID_BYTES + 5);

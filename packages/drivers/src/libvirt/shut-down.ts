@@ -14,7 +14,7 @@ import { isUp } from "./observe.ts";
  */
 const PRESS_INTERVAL_MS = 3_000;
 
-/** Asks the guest to power off, and waits for it; false where it has not by the end of the grace. */
+/** Asks the guest to power off and waits; false where it has not by the end of the grace. */
 export async function shutDown(
   connection: Connection,
   domain: DomainRef,
