@@ -3,7 +3,7 @@ import type { Instant } from "./report.ts";
 
 export interface Clock {
   now(): Instant;
-  /** Milliseconds since an arbitrary moment; never goes back, whatever is done to the wall clock. */
+  /** Milliseconds since an arbitrary moment; never goes back, even where the wall clock does. */
   monotonicMs(): number;
   /** Resolves after `ms`; rejects as soon as the signal fires. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;

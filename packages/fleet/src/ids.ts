@@ -7,9 +7,9 @@ type Branded<Name extends string> = string & { readonly [brand]: Name };
 export type FleetName = Branded<"FleetName">;
 /** `<fleet>-<index, at least four digits>`, for example `school-linux-0042`. */
 export type InstanceName = Branded<"InstanceName">;
-/** One label of a host name: 1 to 63 of `a-z 0-9 -`. It is also a token of a NATS subject, hence no dots. */
+/** One label of a host name: 1 to 63 of `a-z 0-9 -`. Also a token of a NATS subject: no dots. */
 export type HostName = Branded<"HostName">;
-/** What an operator calls a VM image: 1 to 63 of `a-z 0-9 . -`, starting and ending in a letter or digit. */
+/** What an operator calls a VM image: 1 to 63 of `a-z 0-9 . -`, a letter or digit at both ends. */
 export type ImageName = Branded<"ImageName">;
 /** `sha256:` and 64 lower-case hex digits. */
 export type Digest = Branded<"Digest">;

@@ -25,8 +25,9 @@ export type OrderedInstance = {
   /** Digest of an `OrderedTemplate` in the same document. */
   readonly template: Digest;
   /**
-   * `run` keeps it alive; `stop` ends it and keeps its disk; `discard` ends it and removes its disk:
-   * the only way in which data is ever destroyed (I4). What orders do not name is treated as `stop`.
+   * `run` keeps it alive; `stop` ends it and keeps its disk; `discard` ends it and removes its
+   * disk: the only way in which data is ever destroyed (I4). What orders do not name is treated as
+   * `stop`. A `discard` may still be listed when it is done: see `forget`.
    */
   readonly desired: "run" | "stop" | "discard";
 };

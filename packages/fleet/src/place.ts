@@ -1,9 +1,9 @@
 /**
  * Finds a host for one incarnation: every rule must admit it, the best score wins.
  *
- * Deterministic: of equals the one that has the image wins, then the first by name. Exact: the result is that of asking
- * every rule and every score of every host; the order in which hosts are looked at, and what is
- * remembered from one call to the next, only save work.
+ * Deterministic: of equals the one that has the image wins, then the first by name. Exact: the
+ * result is that of asking every rule and every score of every host; the order in which hosts are
+ * looked at, and what is remembered from one call to the next, only save work.
  */
 import { type Claim, HostLoad } from "./host-load.ts";
 import type { HostName } from "./ids.ts";

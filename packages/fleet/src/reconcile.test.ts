@@ -238,8 +238,8 @@ describe("a template that changes", () => {
     const first = plan([fleet], [host("h1", entries, observed), aHost("h2")]);
     expect(written(first)).toEqual(["h1: web-0000.1 stop, web-0001.1 run"]);
     expect(reasons(first)).toEqual([
-      "web-0000: its incarnation 1 is stopped to replace it",
-      "web-0001: waits for its turn to replace: 1 instances are not ready, 1 may be",
+      "web-0000: its incarnation 1 is being stopped, to be replaced",
+      "web-0001: waits for its turn to be replaced: 1 not ready, at most 1 may be",
     ]);
 
     const half = [anEntry({ desired: "stop" }), anEntry({ index: 1 })];
@@ -434,17 +434,32 @@ describe("orders and what is really there", () => {
     ]);
   });
 
+  test("a next one waits until what nobody ordered has been stopped", () => {
+    const stray = aHost("h2", { instances: [ready({ template: digest("f") })] });
+    const made = plan([aFleet()], [aHost("h1"), stray]);
+    expect(written(made)).toEqual(["h2: "]);
+    expect(reasons(made)).toEqual([
+      "web-0000: its incarnation 1, which nobody ordered, is still to be stopped on h2",
+    ]);
+  });
+
+  test("orders that the store lost are written again, above what the host has applied (I5)", () => {
+    const ahead = aHost(
+      "h1",
+      { generation: 9, instances: [ready()] },
+      { orders: someOrders("h1", [anEntry()], { generation: 4 }) },
+    );
+    const made = plan([aFleet()], [ahead]);
+    expect(written(made)).toEqual(["h1: web-0000.1 run"]);
+    expect(made.orders[0]?.generation).toBe(10);
+  });
+
   test("one incarnation ordered on two hosts is left to run on one of them (I1)", () => {
     const made = plan(
       [aFleet()],
       [host("h1", [anEntry()], [ready()]), host("h2", [anEntry()], [ready()])],
     );
     expect(written(made)).toEqual(["h1: web-0000.1 stop"]);
-  });
-
-  test("generations go on from what the host has applied, if the store lost its own (I5)", () => {
-    const host9 = aHost("h1", { generation: 9 });
-    expect(plan([aFleet()], [host9]).orders[0]?.generation).toBe(10);
   });
 
   test("a leader that finds orders of a later epoch plans nothing", () => {

@@ -1,4 +1,4 @@
-/** What a host observes of itself. A hint to coordinators: the host is the truth of what it runs. */
+/** What a host observes of itself: a hint to coordinators, for the truth is what it runs. */
 import type { Digest, FleetName, HostName, InstanceName } from "./ids.ts";
 import type { ObservedPhase } from "./phase.ts";
 import type { Labels, Resources, TemplateKind } from "./spec.ts";
@@ -31,7 +31,7 @@ export type Observed = {
 export type DriverStatus = {
   readonly kind: TemplateKind;
   readonly isUsable: boolean;
-  /** For a usable driver what it runs on ("kvm", "qemu emulation", "docker 20.10.24"); else the reason. */
+  /** What a usable driver runs on ("kvm", "qemu emulation", "docker 20.10.24"); else the reason. */
   readonly detail: string;
 };
 

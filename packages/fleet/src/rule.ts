@@ -1,4 +1,4 @@
-/** What placement asks of a host: rules say whether it may be, scores which one it had better be. */
+/** What placement asks of hosts: rules say which may be taken, scores which had better be. */
 import type { Claim, HostLoad } from "./host-load.ts";
 import type { FleetName } from "./ids.ts";
 import type { Image } from "./image.ts";

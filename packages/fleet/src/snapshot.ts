@@ -30,7 +30,7 @@ export type HostView = {
   readonly name: HostName;
   /** `draining`: nothing new is placed here and what runs here is moved away. */
   readonly admin: "active" | "draining";
-  /** `lost` only after a full lease plus margin without a heartbeat; `unknown` until first heard. */
+  /** `lost` after a full lease plus margin without a heartbeat; `unknown` until first heard. */
   readonly liveness: "up" | "unknown" | "lost";
   readonly report: Report | undefined;
   readonly orders: Orders | undefined;

@@ -1,4 +1,4 @@
-/** A whole cluster for pure simulations: fleets, hosts, and a store of orders. No time, no chance. */
+/** A whole cluster for pure simulations: fleets, hosts, and a store of orders. */
 import {
   check,
   type FleetRecord,
@@ -29,7 +29,7 @@ export class SimulatedCluster {
   /** Whatever the oracles found. */
   readonly faults: string[] = [];
   readonly #overcommit: Overcommit;
-  /** Where an incarnation was started that still exists: its number may only be used again later. */
+  /** Where an incarnation was started that still exists. */
   readonly #startedOn = new Map<string, HostName>();
   readonly #stale: Orders[] = [];
   #reports = new Map<HostName, HostView["report"]>();
@@ -143,6 +143,7 @@ export class SimulatedCluster {
 
   losePower(host: SimulatedHost): void {
     host.losePower(this.#now);
+    this.setHost(host.view.name, { liveness: "lost" });
   }
 
   /** Old orders reach hosts again; none may take them (I5). */
@@ -154,12 +155,22 @@ export class SimulatedCluster {
     }
   }
 
+  /** The store forgets what it ordered of a host. */
+  loseOrders(at: number): void {
+    const host = this.hosts[at];
+    if (host !== undefined) this.orders.delete(host.view.name);
+  }
+
+  /** Names of all instances that run, once for each place where they do. */
+  running(): readonly string[] {
+    return this.hosts.flatMap((host) =>
+      host.observe().flatMap((one) => (one.phase === "ready" ? [one.name] : [])),
+    );
+  }
+
   /** Names of wanted instances that do not run. */
   missing(): readonly string[] {
-    const ready = new Set<string>();
-    for (const host of this.hosts) {
-      for (const one of host.observe()) if (one.phase === "ready") ready.add(one.name);
-    }
+    const ready = new Set(this.running());
     return [...this.fleets.values()].flatMap(({ spec, wishes, state }) => {
       if (state !== "active") return [];
       const names = Array.from({ length: spec.replicas }, (_, index) =>

@@ -1,4 +1,5 @@
 /** What one wanted instance needs, from its newest entry and the state of that entry's host. */
+import { isAlive } from "../phase.ts";
 import type { InstanceWish } from "../snapshot.ts";
 import { type Entry, isSettled, latestOf, type Member } from "./work.ts";
 
@@ -61,13 +62,23 @@ export function causeToEnd(entry: Entry, wish: InstanceWish | undefined): Cause 
   return liveness === "lost" || admin === "draining" ? "move" : undefined;
 }
 
-/** A new incarnation waits until every earlier one has ended, or its host is lost. */
+/**
+ * A new incarnation waits until every earlier one has ended, ordered or not, or its host is lost.
+ */
 function place(member: Member, prior: Entry | undefined, discard: boolean): Decision {
   const blocking = member.entries.find(
     (entry) =>
       entry.desired !== "forgotten" && entry.host.view.liveness !== "lost" && !isSettled(entry),
   );
   if (blocking !== undefined) return { kind: "wait", reason: stillStopping(blocking) };
+  const stray = member.orphans.find(
+    ({ host, observed }) => host.view.liveness !== "lost" && isAlive(observed.phase),
+  );
+  if (stray !== undefined) {
+    const { host, observed } = stray;
+    const what = `its incarnation ${observed.incarnation}, which nobody ordered`;
+    return { kind: "wait", reason: `${what}, is still to be stopped on ${host.view.name}` };
+  }
   return { kind: "place", prior, discard };
 }
 

@@ -36,8 +36,8 @@ export function endInTurn(work: Work, { record, endings, ...context }: Endings):
   const inTurn = [...endings].sort((a, b) => Number(a.isAvailable) - Number(b.isAvailable));
   for (const { member, entry, cause, isAvailable } of inTurn) {
     if (isAvailable && cause !== "restart" && unavailable >= maxUnavailable) {
-      const state = `${unavailable} instances are not ready, ${maxUnavailable} may be`;
-      wait(work, member, `waits for its turn to ${cause}: ${state}`);
+      const state = `${unavailable} not ready, at most ${maxUnavailable} may be`;
+      wait(work, member, `waits for its turn to be ${DONE[cause]}: ${state}`);
       continue;
     }
     const refusals = refusalsWithout(work, request, entry, cause, demands.claimOf(entry));
@@ -46,10 +46,13 @@ export function endInTurn(work: Work, { record, endings, ...context }: Endings):
       continue;
     }
     order(work, entry, "stop", REASONS[cause](entry));
-    wait(work, member, `its incarnation ${entry.ordered.incarnation} is stopped to ${cause} it`);
+    const which = `its incarnation ${entry.ordered.incarnation}`;
+    wait(work, member, `${which} is being stopped, to be ${DONE[cause]}`);
     if (isAvailable) unavailable += 1;
   }
 }
+
+const DONE = { replace: "replaced", restart: "restarted", move: "moved" } as const;
 
 const REASONS: { readonly [Kind in Cause]: (entry: Entry) => string } = {
   replace: () => "its template changed",

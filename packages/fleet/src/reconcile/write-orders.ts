@@ -12,7 +12,7 @@ export function writeOrders(work: Work): readonly Orders[] {
   const beginning: Orders[] = [];
   for (const host of work.hosts) {
     const isChanged = host.entries.some((entry) => entry.desired !== entry.was);
-    if (!isChanged && !arePoliciesChanged(work, host)) continue;
+    if (!isChanged && !arePoliciesChanged(work, host) && !areOrdersLost(host)) continue;
     const doesEnd = host.entries.some((one) => one.desired !== one.was && one.desired !== "run");
     (doesEnd ? ending : beginning).push(document(work, host));
   }
@@ -21,6 +21,12 @@ export function writeOrders(work: Work): readonly Orders[] {
 
 const arePoliciesChanged = (work: Work, { view }: HostWork): boolean =>
   view.orders?.fleets.some((known) => !isSame(known, policiesOf(work, known))) === true;
+
+/** The host has applied later orders than are stored, or runs what none are stored for. */
+const areOrdersLost = ({ view: { orders, report } }: HostWork): boolean =>
+  report !== undefined &&
+  (report.generation > (orders?.generation ?? 0) ||
+    (orders === undefined && report.instances.length > 0));
 
 /** The fleet's policies as declared now; as last ordered, where it is not declared any more. */
 function policiesOf(work: Work, known: OrderedFleet): OrderedFleet {

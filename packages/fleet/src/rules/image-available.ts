@@ -21,7 +21,8 @@ export const imageAvailable: Rule = {
     const most =
       best === undefined ? "0" : `${Math.floor(best.freeBytes / MIB)} MiB on ${best.name}`;
     const wanted = Math.ceil((largest?.sizeBytes ?? 0) / MIB);
-    return `needs ${wanted} MiB in a pool for image ${image.name}; the most that is free is ${most}`;
+    const room = `${wanted} MiB in a pool for image ${image.name}`;
+    return `needs ${room}; the most that is free is ${most}`;
   },
 };
 

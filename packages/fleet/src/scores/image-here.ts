@@ -1,7 +1,7 @@
 import type { HostLoad } from "../host-load.ts";
 import type { PlaceRequest } from "../rule.ts";
 
-/** A disk image that is there already outweighs a tenth of a host's load: fetching takes minutes. */
+/** An image that is there already outweighs a tenth of a host's load: fetching takes minutes. */
 export const IMAGE_HERE_BONUS = 0.1;
 
 /** What a host gains by having the VM image already. */
