@@ -12,6 +12,11 @@ import type { AgentMetrics } from "./metrics.ts";
 const POLL_MS = 5_000;
 /** A runtime in turmoil tells of hundreds of changes a second; each listing covers all of them. */
 const MIN_INTERVAL_MS = 50;
+/**
+ * After a wake-up it lists again, with these waits between: Docker tells of an end some milliseconds
+ * before its list shows it (measured), and an end not seen then would be seen by the next poll only.
+ */
+const ECHOES_MS = [50, 400];
 /** A watch that broke off is opened again after this; meanwhile polling goes on. */
 const REWATCH_MS = 2_000;
 
@@ -69,11 +74,13 @@ export class Lister {
 
   async #listForever(signal: AbortSignal): Promise<void> {
     const { clock, onListed } = this.#options;
+    let quietRounds = 0;
     while (!signal.aborted) {
       await this.#list(signal);
       onListed();
       await clock.sleep(MIN_INTERVAL_MS, signal);
-      await this.#wake.wait(POLL_MS - MIN_INTERVAL_MS, clock, signal);
+      const wasWoken = await this.#wake.wait(ECHOES_MS[quietRounds] ?? POLL_MS, clock, signal);
+      quietRounds = wasWoken ? 0 : quietRounds + 1;
     }
   }
 

@@ -94,7 +94,10 @@ test("a wake-up that comes before the wait is not lost", async () => {
   const wake = new Wake();
   wake.wake();
   wake.wake();
-  await wake.wait(1_000, clock, never);
+  expect(await wake.wait(1_000, clock, never)).toBe(true);
+  const late = wake.wait(1_000, clock, never);
+  await clock.advance(1_000);
+  expect(await late).toBe(false);
   let rounds = 0;
   const second = wake.wait(1_000, clock, never).then(() => rounds++);
   await clock.advance(999);

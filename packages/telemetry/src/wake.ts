@@ -13,8 +13,12 @@ export class Wake {
     this.#onWake?.();
   }
 
-  /** Resolves when woken since the last wait, at the latest after `ms`; rejects with the signal. */
-  async wait(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when woken since the last wait, at the latest after `ms`; rejects with the signal.
+   *
+   * @returns true where it was woken
+   */
+  async wait(ms: number, clock: Clock, signal: AbortSignal): Promise<boolean> {
     signal.throwIfAborted();
     if (!this.#isDue) {
       const woken = new AbortController();
@@ -27,6 +31,8 @@ export class Wake {
         this.#onWake = undefined;
       }
     }
+    const wasWoken = this.#isDue;
     this.#isDue = false;
+    return wasWoken;
   }
 }
