@@ -7,6 +7,7 @@ import type { FleetRecord, HostView, InstanceWish } from "./snapshot.ts";
 
 const FLEETS = ["batch", "desk", "web"] as const;
 const HOSTS = 4;
+const LENGTH = { minLength: 1, maxLength: 50, size: "max" } as const;
 
 const fleetArb = (name: string): fc.Arbitrary<FleetRecord> =>
   fc
@@ -41,9 +42,9 @@ const fleetArb = (name: string): fc.Arbitrary<FleetRecord> =>
 const hostArb = (name: string): fc.Arbitrary<HostView> =>
   fc
     .record({
-      vcpuMillis: fc.integer({ min: 2, max: 8 }).map((cpus) => cpus * 1000),
-      memoryMib: fc.integer({ min: 2, max: 8 }).map((gib) => gib * 1024),
-      diskMib: fc.integer({ min: 4, max: 16 }).map((gib) => gib * 1024),
+      vcpuMillis: fc.integer({ min: 2, max: 16 }).map((cpus) => cpus * 1000),
+      memoryMib: fc.integer({ min: 2, max: 16 }).map((gib) => gib * 1024),
+      diskMib: fc.integer({ min: 4, max: 32 }).map((gib) => gib * 1024),
     })
     .map((capacity) => aHost(name, { capacity }));
 
@@ -164,7 +165,7 @@ function changed(
 
 test("whatever happens, I1, I3, I4, I5 and I8 hold at every pass, and it settles (I7)", () => {
   fc.assert(
-    fc.property(clusterArb, fc.array(commandArb, { maxLength: 40 }), (build, commands) => {
+    fc.property(clusterArb, fc.array(commandArb, LENGTH), (build, commands) => {
       const cluster = build();
       for (const command of commands) carryOut(cluster, command);
       expect(cluster.faults).toEqual([]);
@@ -186,7 +187,7 @@ test("hosts come and go, and no disk is ever discarded for it (I4)", () => {
     commandArb.filter((one) =>
       ["round", "act", "plan", "lose", "power", "return", "unknown", "crash"].includes(one.kind),
     ),
-    { maxLength: 40 },
+    LENGTH,
   );
   fc.assert(
     fc.property(clusterArb, losses, (build, commands) => {
@@ -207,7 +208,7 @@ test("orders that the store loses are made again from the reports, and nothing r
       { weight: 3, arbitrary: commandArb },
       fc.record({ kind: fc.constant("forget" as const), at }),
     ),
-    { maxLength: 30 },
+    LENGTH,
   );
   fc.assert(
     fc.property(clusterArb, history, (build, commands) => {

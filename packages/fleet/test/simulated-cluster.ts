@@ -155,10 +155,12 @@ export class SimulatedCluster {
     }
   }
 
-  /** The store forgets what it ordered of a host. */
+  /** The store forgets what it ordered of a host. What is not even reported, nobody can know. */
   loseOrders(at: number): void {
     const host = this.hosts[at];
-    if (host !== undefined) this.orders.delete(host.view.name);
+    if (host === undefined || this.states.get(host.view.name)?.liveness !== "up") return;
+    this.#reports.set(host.view.name, host.report());
+    this.orders.delete(host.view.name);
   }
 
   /** Names of all instances that run, once for each place where they do. */
