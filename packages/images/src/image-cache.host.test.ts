@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import type { Digest, Image, ImageName } from "@evm/fleet";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createImageCache } from "./image-cache.ts";
+import { missingPackages } from "./missing-packages.ts";
 import { writeSeed } from "./seed.ts";
 
 const run = promisify(execFile);
@@ -183,4 +184,14 @@ test("a seed is an ISO image labelled for cloud-init, with the files in it", asy
   const { stdout } = await run("isoinfo", ["-i", path, "-J", "-x", "/meta-data"]);
   expect(stdout).toContain('local-hostname: "a-0001"');
   expect(await readdir(folder)).toEqual(["seed.iso"]);
+});
+
+test("tools that are not installed are named by their packages", async () => {
+  expect(await missingPackages(options().signal)).toEqual([]);
+  vi.stubEnv("PATH", folder);
+  try {
+    expect(await missingPackages(options().signal)).toEqual(["qemu-utils", "genisoimage"]);
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });

@@ -4,6 +4,7 @@ export type { ImageCacheOptions } from "./image-cache.ts";
 export { createImageCache } from "./image-cache.ts";
 export type { ImageErrorCode } from "./image-error.ts";
 export { ImageError } from "./image-error.ts";
+export { missingPackages } from "./missing-packages.ts";
 export type { SeedFile, SeedRequest } from "./seed.ts";
 export { seedFiles, writeSeed } from "./seed.ts";
 export { SingleFlight } from "./single-flight.ts";

@@ -196,7 +196,8 @@ test("a probe says what VMs run on, and what could be better", async () => {
   expect(probe).toMatchObject({ isUsable: true });
   if (probe.isUsable) expect(probe.detail).toMatch(/^(kvm|qemu emulation), QEMU \d.*, libvirt \d/);
   const nowhere = world.connect({ socketPath: join(world.folder, "nowhere") });
-  const unusable = { isUsable: false, reason: expect.stringContaining("nowhere") };
+  const remedy = expect.stringContaining("start libvirtd");
+  const unusable = { isUsable: false, reason: expect.stringContaining("nowhere"), remedy };
   expect(await nowhere.probe(signal)).toMatchObject(unusable);
 });
 

@@ -7,10 +7,7 @@
  *     is cut short between is found again by its definition, or by the next attempt.
  *  V3 What is remembered here is a cache, keyed by the domain's UUID and its current run (D1).
  */
-import { stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import type { Clock } from "@evm/fleet";
-import { runtimeName } from "@evm/fleet";
+import { type Clock, runtimeName } from "@evm/fleet";
 import type { ImageCache } from "@evm/images";
 import {
   type Connection,
@@ -43,6 +40,7 @@ import { Link } from "./link.ts";
 import { type Marks, uuidOf } from "./marks.ts";
 import { readMarks } from "./metadata.ts";
 import { isUp } from "./observe.ts";
+import { probeHost, unusable } from "./probe.ts";
 import { shutDown } from "./shut-down.ts";
 
 export type LibvirtDriverOptions = {
@@ -94,20 +92,11 @@ class LibvirtDriver implements Driver, AsyncDisposable {
 
   async probe(signal: AbortSignal): Promise<DriverProbe> {
     try {
-      return await this.#with("probing libvirt", signal, async (connection) => {
-        const { host } = connection;
-        const { kind, why } = await findAccelerator(connection, signal);
-        const qemu = await host.hypervisorVersion({ signal });
-        const libvirt = await host.libvirtVersion({ signal });
-        const accelerator = kind === "kvm" ? "kvm" : "qemu emulation";
-        const detail = `${accelerator}, QEMU ${qemu}, libvirt ${libvirt}`;
-        const slow = `VMs are emulated, which is slow: ${why}`;
-        const warnings = [...(kind === "kvm" ? [] : [slow]), ...(await this.#logWarnings())];
-        return { isUsable: true, detail, warnings };
-      });
+      return await this.#with("probing libvirt", signal, (connection) =>
+        probeHost(connection, this.#socketPath, signal),
+      );
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      return { isUsable: false, reason, remedy: "install and start libvirtd and QEMU" };
+      return unusable(error);
     }
   }
 
@@ -217,15 +206,6 @@ class LibvirtDriver implements Driver, AsyncDisposable {
         await this.#clock.sleep(WATCH_RETRY_MS, signal).catch(() => undefined);
       }
     }
-  }
-
-  async #logWarnings(): Promise<readonly string[]> {
-    const socket = join(dirname(this.#socketPath), "virtlogd-sock");
-    const isThere = await stat(socket).then(
-      () => true,
-      () => false,
-    );
-    return isThere ? [] : [`virtlogd does not listen at ${socket}: nothing limits console logs`];
   }
 
   /** The domain where it exists and is EVM's (V1). */
