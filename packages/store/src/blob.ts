@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Digest } from "@evm/fleet";
 import { MAX_BLOB_BYTES, StoreError } from "./store.ts";
 
-/** Passes the content through, and throws where it is too large or, at its end, not the digest's. */
+/** Passes content through; throws where it is too large or, at its end, not the digest's. */
 export async function* verified(
   digest: Digest,
   content: AsyncIterable<Uint8Array>,

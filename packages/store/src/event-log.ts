@@ -39,7 +39,7 @@ export class EventLog {
   }
 
   async *watch(query: EventQuery, signal: AbortSignal): AsyncGenerator<StoredEvent> {
-    let backlog = this.list(query);
+    let backlog = this.list({ ...query, beforeSequence: undefined });
     let seen = this.#lastSequence;
     for (;;) {
       for (const stored of backlog) {

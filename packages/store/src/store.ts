@@ -95,7 +95,7 @@ export interface HostStream extends AsyncDisposable {
   send(data: Uint8Array): Promise<void>;
 }
 
-/** Serves one verb: reads `incoming`, sends, and returns (ends well) or throws (ends with the error). */
+/** Serves one verb: reads and sends, then returns (a good end) or throws (a bad one). */
 export type VerbHandler = (
   request: Uint8Array,
   stream: HostStream,
@@ -158,7 +158,7 @@ export interface CoordinatorStore extends StoreConnection {
 /** The store as one host sees it. */
 export interface HostStore extends StoreConnection {
   readonly host: HostName;
-  /** The newest orders for this host, read through the stream's leader; undefined before the first. */
+  /** The newest orders for this host, by the stream's leader; undefined before the first. */
   readOrders(signal: AbortSignal): Promise<Orders | undefined>;
   /** Calls `wake` when orders may have changed, and after every reconnect. */
   watchOrders(wake: () => void, signal: AbortSignal): void;
@@ -171,7 +171,7 @@ export interface HostStore extends StoreConnection {
 /** The largest blob: a build context above this is refused, it would crowd the shared store. */
 export const MAX_BLOB_BYTES = 64 * 1024 * 1024;
 
-/** The largest orders document; JetStream's messages end at 1 MB, and half of it is a warning sign. */
+/** The largest orders document: JetStream's messages end at 1 MB, and half of it is a warning. */
 export const MAX_ORDERS_BYTES = 500_000;
 
 /** The largest of any other value: a report, a fleet, an event. NATS' messages end at 1 MiB. */

@@ -51,8 +51,8 @@ export class VerbStream implements HostStream {
 
   async send(data: Uint8Array): Promise<void> {
     for (let start = 0; start < data.length; start += MAX_FRAME_BYTES) {
-      // A copy, since the frame may wait while the caller uses its buffer again. (A Buffer's `slice`
-      // makes none.)
+      // A copy: the frame may wait while the caller uses its buffer again. `slice` would be a view
+      // of a Buffer.
       const bytes = new Uint8Array(data.subarray(start, start + MAX_FRAME_BYTES));
       while (!this.over.aborted && this.#inFlightBytes + bytes.length > WINDOW_BYTES) {
         await this.#change.promise;

@@ -78,6 +78,8 @@ export function controlContract(setup: Setup): void {
       );
     const first = written(await put(["a", "b"]));
     expect(await put(["c", "a", "d"])).toEqual({ kind: "conflict" });
+    expect(await put(["f", "f"])).toEqual({ kind: "conflict" });
+    written(await put([]));
     const last = written(await put(["e"]));
     await c1.caughtUp(last, soon());
     expect([...c1.control().fleets.keys()].sort()).toEqual(["a", "b", "e"]);
@@ -92,10 +94,11 @@ export function controlContract(setup: Setup): void {
     await expect(c1.putFleets(writes, soon())).rejects.toMatchObject({ code: "tooLarge" });
   });
 
-  test("an image that was removed can be created again, with 0 as for any that is not there", async () => {
+  test("an image that was removed can be created again, expecting 0", async () => {
     await using world = await setup();
     const c1 = await world.coordinator("c1");
     const name = imageName("debian-12.5");
+    expect(await c1.removeImage(name, 0, soon())).toEqual({ kind: "conflict" });
     const first = written(await c1.putImage(image(name), 0, soon()));
     expect(await c1.removeImage(name, first + 1, soon())).toEqual({ kind: "conflict" });
     const removed = written(await c1.removeImage(name, first, soon()));

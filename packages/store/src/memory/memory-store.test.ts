@@ -12,7 +12,7 @@ storeContract("the store in memory", async () => {
   };
 });
 
-test("who is cut off is refused, sees what it saw last, and catches up when it is back", async () => {
+test("who is cut off is refused, sees what it saw last, and catches up afterwards", async () => {
   const store = createMemoryStore();
   const [c1, c2] = [store.coordinator("c1"), store.coordinator("c2")];
   store.disconnect("coordinator/c1");

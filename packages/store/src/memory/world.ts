@@ -22,6 +22,8 @@ type Listener<Input, Output> = {
   readonly call: (input: Input) => Output;
 };
 
+const isUnique = (keys: readonly unknown[]): boolean => new Set(keys).size === keys.length;
+
 const rejected = (reason: string): CommitOutcome => ({ kind: "rejected", reason });
 
 export type Known = {
@@ -72,6 +74,9 @@ export class World {
     const { epoch } = this.control.epoch;
     if (request.epoch !== epoch) return rejected(`epoch ${request.epoch} is over, now is ${epoch}`);
     const { fleets, orders } = this.control;
+    if (!isUnique(request.orders.map(({ value }) => value.host))) {
+      return rejected("orders of one host come twice");
+    }
     for (const { value, expectedRevision } of request.orders) {
       const actual = orders.revision(value.host);
       if (actual !== expectedRevision) {
@@ -96,7 +101,9 @@ export class World {
   ): WriteOutcome {
     const isCurrent = ({ value, expectedRevision }: Write<Value>) =>
       table.revision(keyOf(value)) === expectedRevision;
-    if (!writes.every(isCurrent)) return { kind: "conflict" };
+    if (!writes.every(isCurrent) || !isUnique(writes.map(({ value }) => keyOf(value)))) {
+      return { kind: "conflict" };
+    }
     for (const { value } of writes) table.put(keyOf(value), value, this.#nextRevision());
     return { kind: "written", revision: this.control.revision };
   }

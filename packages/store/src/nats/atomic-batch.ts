@@ -1,16 +1,16 @@
 /**
- * Atomic batches (ADR-50 of NATS), published by hand: the client's own `Batch` (nats.js 3.4.0) drops
- * each message's expectations, so that a batch with a wrong revision would be stored.
+ * Atomic batches (ADR-50 of NATS), published by hand: the client's own `Batch` (nats.js 3.4.0)
+ * drops each message's expectations, so that a batch with a wrong revision would be stored.
  *
- * Measured on nats-server 2.15.1, on one server and on three:
+ * Measured on nats-server 2.15.1, alone and in a cluster of three:
  *  - A message carries one expectation, about its own subject or about another one. A commit needs
  *    both the fence and revisions; hence its first message goes to a key of its own (`COMMIT_KEY`)
- *    with an expectation about the epoch key, and the others expect revisions of their own keys.
- *  - All expectations are checked when the last message arrives, and one that fails refuses the whole
- *    with 10071, or with 10164 where another write to that subject is under way or the same subject
- *    comes twice.
+ *    and expects the epoch key's revision, and the others expect revisions of their own keys.
+ *  - All expectations are checked when the last message arrives. One that fails refuses the whole
+ *    with 10071, or with 10164 where another write to that subject is under way or the same
+ *    subject comes twice.
  *  - The first and the last message are answered; a batch of one is answered once.
- *  - The message 1,001 refuses the batch with 10199. A batch without its last message leaves nothing.
+ *  - Message 1,001 refuses the batch with 10199. A batch without its last message leaves nothing.
  */
 import { headers, type MsgHdrs, nuid } from "@nats-io/transport-node";
 import { StoreError } from "../store.ts";
@@ -22,7 +22,7 @@ import { type PublishReply, parsePublishReply } from "./publish-reply.ts";
 /** JetStream's own limit. */
 export const MAX_BATCH_MESSAGES = 1_000;
 
-/** Handed to the connection before it is given time to write them out, so that memory is bounded. */
+/** So much is handed to the connection before it is written out: memory is bounded. */
 const FLUSH_BYTES = 4 * 1024 * 1024;
 
 export type BatchMessage = {

@@ -3,9 +3,10 @@ import { ReadableStream } from "node:stream/web";
 import type { Digest } from "@evm/fleet";
 import { BLOBS_BUCKET } from "@evm/protocol";
 import { jetstream, StorageType } from "@nats-io/jetstream";
-import { type ObjectStore, Objm, setSha256Backend } from "@nats-io/obj";
+import { type ObjectResult, type ObjectStore, Objm, setSha256Backend } from "@nats-io/obj";
 import { verified } from "../blob.ts";
 import { abortedError, throwIfAborted } from "../wakeups.ts";
+import { toStoreError } from "./errors.ts";
 import { type Link, REQUEST_DEADLINE_MS } from "./link.ts";
 
 /** Sixteen of the largest; a full store is an error for the one who puts. */
@@ -55,7 +56,7 @@ export async function getBlob(
   const store = await open(link, doing, within);
   const found = await link.bounded(doing, within, () => store.get(digest));
   if (found === null) return undefined;
-  return verified(digest, read(link, doing, found.data.getReader(), within));
+  return verified(digest, read(link, doing, found, within));
 }
 
 const manager = (link: Link): Objm => {
@@ -84,15 +85,18 @@ async function* until(
 async function* read(
   link: Link,
   doing: string,
-  reader: ReadableStreamDefaultReader<Uint8Array>,
+  { data, error }: ObjectResult,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
+  const reader = data.getReader();
   try {
     for (;;) {
       const { done, value } = await link.bounded(doing, signal, () => reader.read());
-      if (done) return;
+      if (done) break;
       yield value;
     }
+    const failure = await link.bounded(doing, signal, () => error);
+    if (failure instanceof Error) throw toStoreError(doing, failure);
   } finally {
     await reader.cancel(signal.aborted ? abortedError(signal, doing) : undefined);
   }

@@ -4,7 +4,7 @@ import { eventCodec } from "@evm/codec";
 import type { Digest, EventRecord } from "@evm/fleet";
 import { eventSubject } from "@evm/protocol";
 import { checkSize } from "../limits.ts";
-import { MAX_VALUE_BYTES, type StoreConnection } from "../store.ts";
+import { MAX_VALUE_BYTES, type StoreConnection, StoreError } from "../store.ts";
 import { getBlob, putBlob } from "./blobs.ts";
 import { apiStoreError } from "./errors.ts";
 import type { Link } from "./link.ts";
@@ -56,6 +56,7 @@ export class NatsClient implements StoreConnection {
     const answer = await this.link.requestOfStream(doing, subject, payload, signal);
     const reply = parsePublishReply(doing, answer);
     if (reply.kind === "refused") throw apiStoreError(doing, reply.code, reply.text);
+    if (reply.kind === "empty") throw new StoreError("corrupt", `${doing}: an empty answer`);
   }
 
   /** A signal that also fires when the connection is closed. */

@@ -1,11 +1,11 @@
 /**
  * `control` kept warm from its stream.
  *
- *  C1 What one batch wrote becomes visible together: the messages of a batch are held until its last.
- *     (Where that was overwritten before it was read, the write that did so comes later and ends the
- *     wait: every write to `control` is a batch, if only of one.)
- *  C2 Every value is decoded once. One that cannot be is reported with its key, and the key keeps the
- *     value and revision that it had: nobody then writes over what cannot be read.
+ *  C1 What one batch wrote becomes visible together: its messages are held until the last one.
+ *     Where that was overwritten before it was read, the write that did so comes later and ends the
+ *     wait, since every write to `control` is a batch, if only of one.
+ *  C2 Every value is decoded once. One that cannot be is reported with its key, and the key keeps
+ *     the value and revision that it had, so that nobody writes over what cannot be read.
  */
 import { fleetRecordCodec, hostRecordCodec, imageCodec, ordersCodec } from "@evm/codec";
 import { isFleetName, isHostName, isImageName } from "@evm/fleet";

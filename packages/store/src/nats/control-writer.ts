@@ -31,7 +31,7 @@ export class ControlWriter {
   readonly #link: Link;
   readonly #cache: ControlCache;
 
-  /** @param cache knows the revisions of removals, which the server counts and our callers do not */
+  /** @param cache knows the revisions of removals, which the server counts */
   constructor(link: Link, cache: ControlCache) {
     this.#link = link;
     this.#cache = cache;
@@ -74,6 +74,7 @@ export class ControlWriter {
     writes: readonly Write<FleetRecord>[],
     signal: AbortSignal,
   ): Promise<WriteOutcome> {
+    if (writes.length === 0) return { kind: "written", revision: this.#cache.revision };
     const doing = "writing fleets";
     checkWriteCount(doing, writes.length);
     const messages = writes.map(({ value, expectedRevision }) => {
@@ -106,6 +107,8 @@ export class ControlWriter {
     expectedRevision: number,
     signal: AbortSignal,
   ): Promise<WriteOutcome> {
+    // The server would take 0, and store that what never was is removed.
+    if (expectedRevision === 0) return { kind: "conflict" };
     const write = removal(imageKey(name), expectedRevision);
     return this.#write(`removing image ${name}`, [write], signal);
   }

@@ -22,17 +22,17 @@ import {
 import type { Msg } from "@nats-io/transport-node";
 import { EventLog } from "../event-log.ts";
 import { SnapshotMap } from "../snapshot-map.ts";
-import type {
-  CommitOutcome,
-  CommitRequest,
-  ControlState,
-  CoordinatorStore,
-  EventQuery,
-  HostStream,
-  HostVerb,
+import {
+  type CommitOutcome,
+  type CommitRequest,
+  type ControlState,
+  type CoordinatorStore,
+  type EventQuery,
+  type HostStream,
+  type HostVerb,
   StoreError,
-  Write,
-  WriteOutcome,
+  type Write,
+  type WriteOutcome,
 } from "../store.ts";
 import { Wakeups } from "../wakeups.ts";
 import { ensureBlobs } from "./blobs.ts";
@@ -114,6 +114,7 @@ class NatsCoordinator extends NatsClient implements CoordinatorStore {
     ];
     this.#following = all.map((options) => follow(link, { ...options, onError }, link.closed));
     await this.caughtUp(await newestSequence(link, control, signal), signal);
+    link.onReconnect(() => void this.#checkHistory(control), link.closed);
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
@@ -235,6 +236,19 @@ class NatsCoordinator extends NatsClient implements CoordinatorStore {
     this.#reading(`${subject} ${seq}`, () => {
       this.#events.add({ sequence: seq, event: eventCodec.decode(data) });
     });
+  }
+
+  /** A server that came back without its data counts from 1 again: what it says is not followed. */
+  async #checkHistory(stream: string): Promise<void> {
+    try {
+      const newest = await newestSequence(this.link, stream, this.link.closed);
+      const known = this.#control.revision;
+      if (newest >= known) return;
+      const text = `following ${stream}: it went back from revision ${known} to ${newest}`;
+      this.#onError(new StoreError("corrupt", `${text}; its data was lost, start again`));
+    } catch (error) {
+      if (this.isConnected) this.#onError(toStoreError(`following ${stream}`, error));
+    }
   }
 
   /** Reports what cannot be read instead of throwing into the connection. */

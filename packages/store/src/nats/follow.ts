@@ -66,20 +66,20 @@ async function followOnce(
   const stop = () => messages.stop();
   signal.addEventListener("abort", stop, { signal: over.signal });
   link.onReconnect(stop, over.signal);
-  const watching = stopOnSilence(messages);
+  // Ends with the messages; not waited for, since it does not where they had ended before.
+  void stopOnSilence(messages);
   try {
     if (signal.aborted) return;
     for await (const message of messages) receive(message);
   } finally {
     over.abort();
     stop();
-    await watching;
   }
 }
 
 /**
- * nats.js (3.4.0) waits for a consumer whose server is gone to come back, as long as the cluster knows
- * of it; and it lives on one server only. Its own watch for heartbeats tells; we make another one.
+ * A consumer lives on one server only. Where that is gone, nats.js (3.4.0) waits for it for as long
+ * as the cluster knows of it. Its own watch for heartbeats tells, and we make another consumer.
  */
 async function stopOnSilence(messages: ConsumerMessages): Promise<void> {
   for await (const { type } of messages.status()) {

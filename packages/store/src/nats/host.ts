@@ -35,8 +35,8 @@ export type HostOptions = {
 
 /**
  * Connects a host. Needs no stream to exist yet: until a coordinator has made them, calls fail as
- * unavailable. Its replies come to `_INBOX_<host>.>` and verbs to `stream.<host>.>`, so that a server
- * can allow each host its own subjects only.
+ * unavailable. Its replies come to `_INBOX_<host>.>` and verbs to `stream.<host>.>`, so that a
+ * server can allow each host its own subjects only.
  *
  * @throws StoreError unavailable where no server answers, unsuitable where it is too old
  */

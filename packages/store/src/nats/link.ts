@@ -3,13 +3,7 @@
  * by a deadline and its caller's signal.
  */
 import { setTimeout } from "node:timers/promises";
-import {
-  connect,
-  errors,
-  type Msg,
-  type MsgHdrs,
-  type NatsConnection,
-} from "@nats-io/transport-node";
+import { connect, type Msg, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
 import { StoreError } from "../store.ts";
 import { abortedError, throwIfAborted, Wakeups } from "../wakeups.ts";
 import { isNoResponders, toStoreError } from "./errors.ts";
@@ -25,7 +19,7 @@ const CONNECT_DEADLINE_MS = 30_000;
 const CONNECT_ATTEMPT_MS = 2_000;
 const CONNECT_PAUSE_MS = 250;
 
-/** Between attempts to reconnect, plus as much again by chance, so that a pool does not come at once. */
+/** Between attempts to reconnect, plus up to as much again, so that not all come at once. */
 const RECONNECT_PAUSE_MS = 250;
 
 /** A peer that vanished without a word is noticed after three of these. */
@@ -34,6 +28,9 @@ const MAX_PINGS_OUT = 2;
 
 /** While a stream has no leader nobody answers to it: asked again this soon, until the deadline. */
 const NO_RESPONDERS_PAUSE_MS = 100;
+
+/** For the last words at the end; who does not hear them hears silence. */
+const FLUSH_DEADLINE_MS = 500;
 
 export type LinkOptions = {
   /** `host:port` or `nats://host:port` of one or more servers of the cluster. */
@@ -63,17 +60,17 @@ export class Link implements AsyncDisposable {
   /** Connects, trying again until a deadline or the signal ends it. */
   static async open(options: LinkOptions, signal: AbortSignal): Promise<Link> {
     const doing = `connecting to NATS at ${options.servers.join(", ")}`;
+    throwIfAborted(signal, doing);
     const within = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_DEADLINE_MS)]);
     for (;;) {
-      throwIfAborted(signal, doing);
       try {
         return new Link(await dial(options), options.onError);
-      } catch (error) {
-        if (within.aborted || error instanceof errors.AuthorizationError) {
-          throw toStoreError(doing, error);
-        }
+      } catch (cause) {
+        const failure = toStoreError(doing, cause);
+        if (!failure.isTransient) throw failure;
         await setTimeout(CONNECT_PAUSE_MS, undefined, { signal: within }).catch(() => {
-          // The next turn of the loop says why.
+          const { code } = abortedError(within, doing);
+          throw new StoreError(code, failure.message, { cause: failure });
         });
       }
     }
@@ -171,7 +168,7 @@ export class Link implements AsyncDisposable {
     signal.addEventListener("abort", () => subscription.unsubscribe(), { once: true });
   }
 
-  /** @throws StoreError unavailable while cut off: what is sent now would arrive at some later time */
+  /** @throws StoreError unavailable while cut off: what is sent now would arrive any time later */
   ensureConnected(doing: string, signal: AbortSignal): void {
     throwIfAborted(signal, doing);
     if (!this.isConnected) {
@@ -180,9 +177,12 @@ export class Link implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const reason = new StoreError("unavailable", "the connection to NATS was closed");
-    this.#connection.abort(reason);
-    this.#closed.abort(reason);
+    const wasConnected = this.isConnected;
+    this.#closed.abort(new StoreError("unavailable", "the connection to NATS was closed"));
+    // The ends of open verbs, which the others would else learn by silence.
+    const flushed = wasConnected ? this.nats.flush().catch(() => {}) : undefined;
+    await Promise.race([flushed, setTimeout(FLUSH_DEADLINE_MS)]);
+    this.#connection.abort(this.closed.reason);
     await this.nats.close();
   }
 
