@@ -35,16 +35,19 @@ type Listed = { readonly domain: Domain; readonly state: DomainState; readonly m
 
 export class DomainList {
   readonly #clock: Clock;
+  readonly #owner: string;
   /** By UUID; as large as the last listing, for what is gone leaves with each pass. */
   readonly #known = new Map<string, Known>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, owner: string) {
     this.#clock = clock;
+    this.#owner = owner;
   }
 
   async list(connection: Connection, signal: AbortSignal): Promise<readonly DriverInstance[]> {
+    const owner = this.#owner;
     const all = await connection.domains.stats({ groups: StatsGroups.state, signal });
-    const ours = all.filter(({ domain }) => domain.uuid === uuidOf(domain.name));
+    const ours = all.filter(({ domain }) => domain.uuid === uuidOf({ owner, name: domain.name }));
     const uuids = new Set(ours.map(({ domain }) => domain.uuid));
     for (const uuid of this.#known.keys()) if (!uuids.has(uuid)) this.#known.delete(uuid);
     const listed = await this.#withMarks(connection, ours, signal);
@@ -112,7 +115,7 @@ export class DomainList {
       now,
       isTextShown: up && (await this.#isTextShown(domain, marks, now)),
       isDiskThere: up || (await exists(join(marks.folder, "disk.qcow2"))),
-      address: addresses.get(macOf(domain.name)),
+      address: addresses.get(macOf({ owner: this.#owner, name: domain.name })),
     });
     if (run !== marks.run) {
       await this.#note(connection, domain, { ...marks, run }, signal);

@@ -48,8 +48,12 @@ const files: DomainFiles = {
   kernel: undefined,
 };
 const kernel = { path: "/pool/bases/kernel", initrd: "/pool/bases/initrd" };
-const kvm: HostFacts = { accelerator: "kvm", network: { kind: "network", name: "default" } };
-const emulated: HostFacts = { accelerator: "emulation", network: { kind: "none" } };
+const kvm: HostFacts = {
+  owner: "evm",
+  accelerator: "kvm",
+  network: { kind: "network", name: "default" },
+};
+const emulated: HostFacts = { ...kvm, accelerator: "emulation", network: { kind: "none" } };
 const bridged: HostFacts = { ...kvm, network: { kind: "bridge", name: "br0" } };
 
 test.each([

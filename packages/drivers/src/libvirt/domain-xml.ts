@@ -13,6 +13,8 @@ export type NetworkChoice =
   | { readonly kind: "bridge"; readonly name: string };
 
 export type HostFacts = {
+  /** Which EVM of this host the domain belongs to. */
+  readonly owner: string;
   readonly accelerator: "kvm" | "emulation";
   readonly network: NetworkChoice;
 };
@@ -43,7 +45,7 @@ export function domainXml(spec: VmSpec, files: DomainFiles, facts: HostFacts): s
   const isEmulated = facts.accelerator === "emulation";
   return element("domain", { type: isEmulated ? "qemu" : "kvm" }, [
     element("name", {}, name),
-    element("uuid", {}, uuidOf(name)),
+    element("uuid", {}, uuidOf({ owner: facts.owner, name })),
     element("metadata", {}, [marksToXml(marksOf(spec, files, facts))]),
     element("memory", { unit: "MiB" }, String(resources.memoryMib)),
     element("vcpu", {}, String(Math.ceil(resources.vcpuMillis / 1000))),
@@ -66,7 +68,7 @@ export function domainXml(spec: VmSpec, files: DomainFiles, facts: HostFacts): s
     element("on_poweroff", {}, "destroy"),
     element("on_reboot", {}, "restart"),
     element("on_crash", {}, "destroy"),
-    element("devices", {}, devices(name, files, facts.network)),
+    element("devices", {}, devices(name, files, facts)),
   ]);
 }
 
@@ -102,7 +104,7 @@ function boot(spec: VmSpec, files: DomainFiles): string {
   ]);
 }
 
-function devices(name: string, files: DomainFiles, network: NetworkChoice): readonly string[] {
+function devices(name: string, files: DomainFiles, facts: HostFacts): readonly string[] {
   return [
     element("controller", { type: "usb", model: "none" }),
     element("disk", { type: "file", device: "disk" }, [
@@ -111,7 +113,7 @@ function devices(name: string, files: DomainFiles, network: NetworkChoice): read
       element("target", { dev: "vda", bus: "virtio" }),
     ]),
     ...(files.seed === undefined ? [] : [seedDisk(files.seed)]),
-    ...networkInterface(name, network),
+    ...networkInterface(name, facts),
     // Both at once: the pty is for terminals, and virtlogd writes the log and limits its size.
     element("serial", { type: "pty" }, [
       element("log", { file: consoleLogPath(files.folder), append: "off" }),
@@ -132,11 +134,11 @@ const seedDisk = (path: string): string =>
     element("readonly"),
   ]);
 
-function networkInterface(name: string, network: NetworkChoice): readonly string[] {
+function networkInterface(name: string, { owner, network }: HostFacts): readonly string[] {
   if (network.kind === "none") return [];
   return [
     element("interface", { type: network.kind }, [
-      element("mac", { address: macOf(name) }),
+      element("mac", { address: macOf({ owner, name }) }),
       element("source", { [network.kind]: network.name }),
       element("model", { type: "virtio" }),
     ]),

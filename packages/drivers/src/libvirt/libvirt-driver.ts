@@ -1,8 +1,8 @@
 /**
  * VMs by libvirt and QEMU, on the machine where libvirtd runs.
  *
- *  V1 A domain is EVM's where its UUID follows from its name and EVM's marks are in its metadata
- *     (D3). Only such domains are touched.
+ *  V1 A domain is EVM's where its UUID follows from its owner and name, and EVM's marks are in its
+ *     metadata (D3). Only such domains are touched.
  *  V2 A domain is defined last when it is made, and undefined last when it is discarded: whatever
  *     is cut short between is found again by its definition, or by the next attempt.
  *  V3 What is remembered here is a cache, keyed by the domain's UUID and its current run (D1).
@@ -46,6 +46,12 @@ import { shutDown } from "./shut-down.ts";
 export type LibvirtDriverOptions = {
   readonly images: ImageCache;
   readonly clock: Clock;
+  /**
+   * Sets apart what several EVMs run by one libvirtd, as a test beside a real one: each sees its
+   * own domains only. A driver with another owner no longer sees what was made before. Default:
+   * `evm`.
+   */
+  readonly owner?: string;
   /** Default: where a system-wide libvirtd listens. */
   readonly socketPath?: string;
   /** Default: `qemu:///system`. */
@@ -71,19 +77,22 @@ class LibvirtDriver implements Driver, AsyncDisposable {
   readonly kind = "vm";
   readonly #images: ImageCache;
   readonly #clock: Clock;
+  readonly #owner: string;
   readonly #socketPath: string;
   readonly #network: NetworkChoice | undefined;
   readonly #link: Link;
   readonly #domains: DomainList;
 
   constructor(options: LibvirtDriverOptions) {
-    const { images, clock, socketPath = DEFAULT_SOCKET_PATH, uri = "qemu:///system" } = options;
+    const { images, clock, owner = "evm" } = options;
+    const { socketPath = DEFAULT_SOCKET_PATH, uri = "qemu:///system" } = options;
     this.#images = images;
     this.#clock = clock;
+    this.#owner = owner;
     this.#socketPath = socketPath;
     this.#network = options.network;
     this.#link = new Link({ socketPath, uri, clock });
-    this.#domains = new DomainList(clock);
+    this.#domains = new DomainList(clock, owner);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -118,7 +127,8 @@ class LibvirtDriver implements Driver, AsyncDisposable {
       const files = await makeFiles(this.#images, spec, spec.image, options);
       const accelerator = (await findAccelerator(connection, signal)).kind;
       const network = this.#network ?? (await findNetwork(connection, signal));
-      await connection.domains.define(domainXml(spec, files, { accelerator, network }), { signal });
+      const facts = { owner: this.#owner, accelerator, network };
+      await connection.domains.define(domainXml(spec, files, facts), { signal });
     });
   }
 
@@ -215,7 +225,7 @@ class LibvirtDriver implements Driver, AsyncDisposable {
     signal: AbortSignal,
   ): Promise<OwnDomain | undefined> {
     const name = nameOf(ref);
-    const domain = { name, uuid: uuidOf(name) };
+    const domain = { name, uuid: uuidOf({ owner: this.#owner, name }) };
     const marks = await readMarks(connection, domain, signal).catch(ifNoDomain);
     return marks && { ...domain, marks };
   }

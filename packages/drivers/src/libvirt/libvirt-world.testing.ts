@@ -63,7 +63,8 @@ export class LibvirtWorld implements ContractWorld {
     const pools = [{ name: "main", path: join(this.folder, "pool") }];
     const images = createImageCache({ pools, fetch, random: Math.random });
     const network = { kind: "none" } as const;
-    const driver = createLibvirtDriver({ images, clock: systemClock, network, ...overrides });
+    const options = { images, clock: systemClock, network, owner: this.folder };
+    const driver = createLibvirtDriver({ ...options, ...overrides });
     this.#drivers.push(driver);
     return driver;
   }

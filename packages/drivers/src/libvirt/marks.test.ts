@@ -54,9 +54,11 @@ test("what is not whole is not EVM's", () => {
   }
 });
 
-test("UUID and MAC address follow from the name, and are valid", () => {
-  expect(uuidOf("web-0001.1")).toBe(uuidOf("web-0001.1"));
-  expect(uuidOf("web-0001.1")).not.toBe(uuidOf("web-0001.2"));
-  expect(uuidOf("web-0001.1")).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-/);
-  expect(macOf("web-0001.1")).toMatch(/^52(:[0-9a-f]{2}){5}$/);
+test("UUID and MAC address follow from owner and name, and are valid", () => {
+  const id = { owner: "evm", name: "web-0001.1" };
+  expect(uuidOf(id)).toBe(uuidOf({ ...id }));
+  expect(uuidOf(id)).not.toBe(uuidOf({ ...id, name: "web-0001.2" }));
+  expect(uuidOf(id)).not.toBe(uuidOf({ ...id, owner: "other" }));
+  expect(uuidOf(id)).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-/);
+  expect(macOf(id)).toMatch(/^52(:[0-9a-f]{2}){5}$/);
 });

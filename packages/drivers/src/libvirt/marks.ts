@@ -115,26 +115,31 @@ const UUID_BYTES = 16;
 const VERSION_BYTE = 6;
 const VARIANT_BYTE = 8;
 
+/** What tells a domain from all others. */
+export type DomainId = { readonly owner: string; readonly name: string };
+
 /**
- * The UUID of the domain of this name. It follows from the name, so that defining is idempotent,
- * and so that a foreign domain is told apart without asking about it: its UUID does not fit. Two
- * clusters with fleets of one name make the same UUIDs: they must not share a libvirtd.
+ * The UUID of the domain that an owner has under this name. It follows from the two, so that
+ * defining is idempotent, and so that a foreign domain is told apart without asking about it,
+ * be it that of another EVM on this machine: its UUID does not fit.
  */
-export function uuidOf(domainName: string): string {
-  const bytes = nameHash(domainName).subarray(0, UUID_BYTES);
+export function uuidOf(id: DomainId): string {
+  const bytes = hashOf(id).subarray(0, UUID_BYTES);
   bytes[VERSION_BYTE] = ((bytes[VERSION_BYTE] ?? 0) & 0x0f) | 0x80;
   bytes[VARIANT_BYTE] = ((bytes[VARIANT_BYTE] ?? 0) & 0x3f) | 0x80;
   return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
 /**
- * The MAC address of its first interface: locally administered, with 40 bits of the name's hash.
+ * The MAC address of its first interface: locally administered, with 40 bits of the same hash.
  * The customary 52:54:00 leaves 24: among 1,000 VMs two would share an address in 3 % of all racks.
  */
-export function macOf(domainName: string): string {
-  const bytes = nameHash(domainName).subarray(UUID_BYTES, UUID_BYTES + 5);
+export function macOf(id: DomainId): string {
+  const bytes = hashOf(id).subarray(UUID_BYTES, UUID_BYTES + 5);
   return ["52", ...(bytes.toString("hex").match(/../g) ?? [])].join(":");
 }
 
-const nameHash = (domainName: string): Buffer =>
-  createHash("sha256").update(`evm domain ${domainName}`).digest();
+const hashOf = ({ owner, name }: DomainId): Buffer =>
+  createHash("sha256")
+    .update(JSON.stringify([owner, name]))
+    .digest();
