@@ -19,6 +19,7 @@ import {
   HEARTBEAT_SUBJECTS,
   REPORTS_BUCKET,
 } from "@evm/protocol";
+import type { JsMsg } from "@nats-io/jetstream";
 import type { Msg } from "@nats-io/transport-node";
 import { EventLog } from "../event-log.ts";
 import { SnapshotMap } from "../snapshot-map.ts";
@@ -64,7 +65,8 @@ export type CoordinatorOptions = {
 };
 
 /**
- * Connects a coordinator, creating the streams that are missing; resolves once `control` is loaded.
+ * Connects a coordinator, creating the streams that are missing; resolves once what they hold
+ * has been read.
  *
  * @throws StoreError unavailable where no server answers, unsuitable where it lacks what EVM needs
  */
@@ -91,6 +93,7 @@ class NatsCoordinator extends NatsClient implements CoordinatorStore {
   readonly #writer: ControlWriter;
   readonly #reports = new SnapshotMap<HostName, Report>();
   readonly #reportChanges = new Wakeups();
+  #reportSequence = 0;
   readonly #events = new EventLog();
   #following: readonly Promise<void>[] = [];
 
@@ -101,7 +104,7 @@ class NatsCoordinator extends NatsClient implements CoordinatorStore {
     this.#writer = new ControlWriter(link, this.#control.cache);
   }
 
-  /** Begins to follow the streams; resolves once `control` is as new as the stream's leader's. */
+  /** Follows the streams from now on; resolves once all that they hold now has been read. */
   async load(signal: AbortSignal): Promise<void> {
     const { link } = this;
     const onError = this.#onError;
@@ -114,6 +117,9 @@ class NatsCoordinator extends NatsClient implements CoordinatorStore {
     ];
     this.#following = all.map((options) => follow(link, { ...options, onError }, link.closed));
     await this.caughtUp(await newestSequence(link, control, signal), signal);
+    const newestReport = await newestSequence(link, reports, signal);
+    const isThere = () => this.#reportSequence >= newestReport;
+    await this.#reportChanges.until(isThere, "reading reports", signal);
     link.onReconnect(() => void this.#checkHistory(control), link.closed);
   }
 
@@ -219,20 +225,16 @@ class NatsCoordinator extends NatsClient implements CoordinatorStore {
     );
   }
 
-  #receiveReport({ subject, data }: { readonly subject: string; readonly data: Uint8Array }): void {
+  #receiveReport({ subject, seq, data }: JsMsg): void {
     this.#reading(subject, () => {
       const report = reportCodec.decode(data);
       this.#reports.set(report.host, report);
-      this.#reportChanges.wakeAll();
     });
+    this.#reportSequence = seq;
+    this.#reportChanges.wakeAll();
   }
 
-  #receiveEvent(message: {
-    readonly subject: string;
-    readonly seq: number;
-    readonly data: Uint8Array;
-  }): void {
-    const { subject, seq, data } = message;
+  #receiveEvent({ subject, seq, data }: JsMsg): void {
     this.#reading(`${subject} ${seq}`, () => {
       this.#events.add({ sequence: seq, event: eventCodec.decode(data) });
     });

@@ -181,7 +181,7 @@ export class Link implements AsyncDisposable {
     this.#closed.abort(new StoreError("unavailable", "the connection to NATS was closed"));
     // The ends of open verbs, which the others would else learn by silence.
     const flushed = wasConnected ? this.nats.flush().catch(() => {}) : undefined;
-    await Promise.race([flushed, setTimeout(FLUSH_DEADLINE_MS)]);
+    await Promise.race([flushed, setTimeout(FLUSH_DEADLINE_MS, undefined, { ref: false })]);
     this.#connection.abort(this.closed.reason);
     await this.nats.close();
   }

@@ -30,10 +30,10 @@ import { type Link, REQUEST_DEADLINE_MS } from "./link.ts";
 const OLDEST_SERVER = [2, 12] as const;
 const INSTALL = "install nats-server 2.12 or newer";
 
-/** 2,000 hosts with the largest orders; ten thousands with usual ones. */
-const MAX_CONTROL_BYTES = 1024 ** 3;
+/** 500 hosts with the largest orders, ten thousands with usual ones; the server sets it aside. */
+const MAX_CONTROL_BYTES = 256 * 1024 ** 2;
 /** As for orders: a report is about as large. */
-const MAX_REPORTS_BYTES = 1024 ** 3;
+const MAX_REPORTS_BYTES = 256 * 1024 ** 2;
 /** With `MAX_EVENTS` events of the usual 300 bytes a tenth of this; the rest is for long texts. */
 const MAX_EVENTS_BYTES = 32 * 1024 ** 2;
 /** For "what happened last week"; longer is the business of whoever collects the logs. */
