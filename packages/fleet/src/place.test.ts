@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { aHost, anImage, aPlacement, digest, fleetName, hostName } from "../test/build.ts";
 import { HostLoad } from "./host-load.ts";
-import { admits, Cluster, explainRefusals, place } from "./place.ts";
+import { admits, Cluster, explainRefusals, MAX_EXPLAINED, place } from "./place.ts";
 import type { PlaceRequest } from "./rule.ts";
 import { RULES, RULES_BY_COST } from "./rules/index.ts";
 import { imageHere } from "./scores/image-here.ts";
@@ -59,6 +59,14 @@ test("in a cluster without hosts a request waits for one", () => {
   const cluster = new Cluster([], NO_OVERCOMMIT);
   const refusals = [{ rule: "host", hosts: 0, text: "needs a host; there is none" }];
   expect(place(cluster, aRequest())).toEqual({ kind: "wait", refusals });
+});
+
+test("what fits nowhere is told in detail to so many, and the rest that it is so", () => {
+  const cluster = new Cluster([aHost("h1", { drivers: [] })], NO_OVERCOMMIT);
+  const results = Array.from({ length: MAX_EXPLAINED + 1 }, () => place(cluster, aRequest()));
+  const rules = results.map((one) => (one.kind === "wait" ? one.refusals[0]?.rule : undefined));
+  expect(rules.slice(-2)).toEqual(["driver", "any"]);
+  expect(results.at(-1)).toMatchObject({ refusals: [{ hosts: 1, text: expect.any(String) }] });
 });
 
 test("spread takes the least loaded host, pack the fullest that admits", () => {
