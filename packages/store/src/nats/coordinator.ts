@@ -235,6 +235,7 @@ class NatsCoordinator extends NatsClient implements CoordinatorStore {
   }
 
   #receiveEvent({ subject, seq, data }: JsMsg): void {
+    if (seq <= this.#events.lastSequence) return;
     this.#reading(`${subject} ${seq}`, () => {
       this.#events.add({ sequence: seq, event: eventCodec.decode(data) });
     });

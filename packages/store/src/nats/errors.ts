@@ -1,5 +1,4 @@
 /** Errors of nats.js become the store's here, by class and code, and nowhere else. */
-
 import { CodecError } from "@evm/codec";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import { errors } from "@nats-io/transport-node";
@@ -10,15 +9,12 @@ export const API_CODES = {
   wrongLastSequence: 10071,
   /** The same, while another write to the subject is under way. */
   wrongLastSequenceUnknown: 10164,
-  streamNotFound: 10059,
   batchTooLarge: 10199,
-  insufficientResources: 10023,
   storageExceeded: 10047,
   maximumBytesExceeded: 10077,
   messageTooLarge: 10054,
   notEnabled: 10076,
   notEnabledForAccount: 10039,
-  peersUnsuitable: 10005,
 } as const;
 
 const CODE_OF_API_ERROR: ReadonlyMap<number, StoreErrorCode> = new Map([
