@@ -63,7 +63,7 @@ const RANKINGS = { pack, spread } as const;
 /** Hosts that gain the same from what is there already, in the order of a strategy. */
 type Tier = { readonly ranked: RankedHosts; readonly bonus: number };
 
-/** All hosts with what is promised on them; promises change only through `claim` and `release`. */
+/** All hosts, with what is promised on them. Promises only grow, through `claim`. */
 export class Cluster {
   /** Sorted by name. */
   readonly hosts: readonly HostLoad[];
@@ -116,7 +116,7 @@ export class Cluster {
   #explain(request: PlaceRequest): readonly Refusal[] {
     this.#explained += 1;
     if (this.#explained <= MAX_EXPLAINED) return explainRefusals(this.hosts, request);
-    const text = `no host admits it; why is counted for the first ${MAX_EXPLAINED} fleets that wait`;
+    const text = `no host admits it; the rules are counted for ${MAX_EXPLAINED} other fleets`;
     return [{ rule: "any", hosts: this.hosts.length, text }];
   }
 

@@ -353,6 +353,13 @@ describe("a host that drains", () => {
     expect(reasons(made)).toEqual(["web-0000: runs on, as there is no room to move it"]);
   });
 
+  test("keeps what has done its work and is not to run again", () => {
+    const fleet = aFleet({ restart: { ...aFleet().spec.restart, mode: "on-failure" } });
+    const orders = someOrders("h1", [anEntry()], {}, fleet);
+    const done = host("h1", [], [stopped()], { ...draining, orders });
+    expect(plan([fleet], [done, aHost("h2")]).orders).toEqual([]);
+  });
+
   test("takes back what has only been stopped when the drain is called off", () => {
     const half = host("h1", [anEntry({ desired: "stop" })], [stopped()]);
     expect(written(plan([aFleet()], [half, aHost("h2")]))).toEqual(["h1: web-0000.1 run"]);

@@ -18,7 +18,8 @@
  *
  * The newest entry of an instance says all: `run` is where it is; `stop` is resting, on its way to
  * be made afresh, or abandoned on a lost host, and which of these follows from wish, template and
- * host, so changing one's mind (undrain, start again) resumes it; `discard` is on its way out.
+ * host, so changing one's mind (undrain, start again) resumes it; `discard` is on its way out, and
+ * listed, even when it is gone, until another follows it.
  * Older entries marked `stop` are in quarantine. A planned end (replace, restart, drain) is an
  * explicit discard: the new incarnation is made from its image. A host's loss is not: the old disk
  * is kept until the fleet is deleted or scaled down.

@@ -21,7 +21,10 @@ export type Observed = {
   readonly restarts: number;
   /** Why it is in this phase, in words; present for `failed`, waits and errors. */
   readonly reason: string | undefined;
-  /** How a `stopped` or `failed` one ended: 0 or a guest's own power-off is a success. */
+  /**
+   * How a `stopped` or `failed` one ended: 0 or a guest's own power-off is a success. `failure` on
+   * one that is `running`: it is unhealthy, and about to be stopped.
+   */
   readonly exit: "success" | "failure" | undefined;
   /** First address of the instance, where the driver knows it. */
   readonly address: string | undefined;

@@ -46,12 +46,21 @@ function decideOnLiveHost(member: Member, entry: Entry, wish: InstanceWish | und
     return { kind: entry.desired === "run" ? "keep" : "resume", entry };
   }
   if (entry.desired === "run") {
-    // What has failed stays to be looked at; only a change or a restart that is asked for moves it.
-    if (cause === "move" && entry.observed?.phase === "failed") return { kind: "keep", entry };
+    if (cause === "move" && hasEnded(entry)) return { kind: "keep", entry };
     return { kind: "end", entry, cause };
   }
   if (isSettled(entry)) return place(member, entry, true);
   return { kind: "wait", reason: stillStopping(entry) };
+}
+
+/**
+ * True where its agent leaves it at that: it has failed, or done what it was for. It stays to be
+ * looked at where it is; only a change of its template or a restart that is asked for ends that.
+ */
+function hasEnded({ observed, member }: Entry): boolean {
+  if (observed?.phase === "failed") return true;
+  const mode = member.fleet.record?.spec.restart.mode;
+  return observed?.phase === "stopped" && observed.exit === "success" && mode !== "always";
 }
 
 /** Why this incarnation shall not stay as it is, where it is; absent where it may. */
