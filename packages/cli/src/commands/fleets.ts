@@ -1,0 +1,49 @@
+import { type Fleet, FleetState, ListFleetsResponseSchema } from "@evm/protocol";
+import type { Command } from "commander";
+import { listFleets } from "../lists.ts";
+import { phaseCounts } from "../output/format.ts";
+import { messageJson } from "../output/json.ts";
+import { table } from "../output/table.ts";
+import { styled, type Terminal } from "../output/terminal.ts";
+import type { Run } from "../runner.ts";
+
+export function addFleets(program: Command, run: Run): void {
+  program
+    .command("fleets")
+    .summary("show fleets")
+    .description("Shows every fleet: what was declared, and what has become of it.")
+    .action(
+      run(async (context) => {
+        const fleets = await listFleets(context);
+        if (context.isJson) {
+          context.terminal.out(messageJson(ListFleetsResponseSchema, { fleets: [...fleets] }));
+        } else {
+          context.terminal.out(fleetTable(context.terminal, fleets));
+        }
+      }),
+    );
+}
+
+export const fleetTable = (terminal: Terminal, fleets: readonly Fleet[]): string =>
+  table(
+    terminal,
+    fleets,
+    [
+      { title: "FLEET", value: (fleet) => fleet.spec?.name ?? "" },
+      { title: "KIND", value: (fleet) => fleet.spec?.template?.kind.case ?? "" },
+      { title: "READY", value: (fleet) => readiness(terminal, fleet), align: "right" },
+      { title: "OUTDATED", value: (fleet) => String(fleet.outdated), align: "right" },
+      { title: "INSTANCES", value: (fleet) => phaseCounts(fleet.phases) },
+      { title: "STATE", value: state },
+    ],
+    "No fleets. Declare some: evm apply -f FILE",
+  );
+
+function readiness(terminal: Terminal, fleet: Fleet): string {
+  const wanted = (fleet.spec?.replicas ?? 0) - fleet.stoppedByWish;
+  const text = `${fleet.ready}/${wanted}`;
+  return styled(terminal, fleet.ready >= wanted ? "green" : "yellow", text);
+}
+
+const state = (fleet: Fleet): string =>
+  fleet.state === FleetState.DELETING ? "deleting" : "active";

@@ -1,0 +1,77 @@
+import {
+  type Host,
+  HostAdmin,
+  ListHostsResponseSchema,
+  Liveness,
+  TemplateKind,
+} from "@evm/protocol";
+import type { Command } from "commander";
+import { listHosts } from "../lists.ts";
+import { bytes, labels, mebibytes, vcpus } from "../output/format.ts";
+import { messageJson } from "../output/json.ts";
+import { table } from "../output/table.ts";
+import { styled, type Terminal } from "../output/terminal.ts";
+import type { Run } from "../runner.ts";
+
+export function addHosts(program: Command, run: Run): void {
+  program
+    .command("hosts")
+    .summary("show hosts")
+    .description("Shows every host: what it offers, what is promised, what it can run.")
+    .action(
+      run(async (context) => {
+        const hosts = await listHosts(context);
+        if (context.isJson) {
+          context.terminal.out(messageJson(ListHostsResponseSchema, { hosts: [...hosts] }));
+        } else {
+          context.terminal.out(hostTable(context.terminal, hosts));
+        }
+      }),
+    );
+}
+
+const hostTable = (terminal: Terminal, hosts: readonly Host[]): string =>
+  table(
+    terminal,
+    hosts,
+    [
+      { title: "HOST", value: (host) => host.name },
+      { title: "STATE", value: (host) => state(terminal, host) },
+      { title: "ALIVE", value: (host) => String(host.alive), align: "right" },
+      { title: "VCPUS", value: vcpuUse, align: "right" },
+      { title: "MEMORY", value: memoryUse, align: "right" },
+      { title: "POOLS", value: pools },
+      { title: "RUNS", value: drivers },
+      { title: "LABELS", value: (host) => labels(host.labels) },
+    ],
+    "No hosts yet. An agent makes its host known when it starts: evm agent",
+  );
+
+function state(terminal: Terminal, { liveness, admin }: Host): string {
+  const draining = admin === HostAdmin.DRAINING ? ", draining" : "";
+  switch (liveness) {
+    case Liveness.UP:
+      return styled(terminal, draining === "" ? "green" : "yellow", `up${draining}`);
+    case Liveness.LOST:
+      return styled(terminal, "red", `lost${draining}`);
+    default:
+      return styled(terminal, "yellow", `unknown${draining}`);
+  }
+}
+
+const vcpuUse = ({ promised, capacity }: Host): string =>
+  `${vcpus(promised?.vcpuMillis ?? 0)}/${vcpus(capacity?.vcpuMillis ?? 0)}`;
+
+const memoryUse = ({ promised, capacity }: Host): string =>
+  `${mebibytes(promised?.memoryMib ?? 0)} / ${mebibytes(capacity?.memoryMib ?? 0)}`;
+
+const pools = (host: Host): string =>
+  host.pools.map((pool) => `${pool.name} ${bytes(Number(pool.freeBytes))} free`).join(", ") || "-";
+
+const drivers = (host: Host): string =>
+  host.drivers
+    .map(({ kind, isUsable, detail }) => {
+      const name = kind === TemplateKind.VM ? "vm" : "container";
+      return isUsable ? `${name} (${detail})` : `no ${name}: ${detail}`;
+    })
+    .join("; ") || "-";

@@ -1,0 +1,57 @@
+import {
+  ClusterService,
+  type GetClusterStatusResponse,
+  GetClusterStatusResponseSchema,
+} from "@evm/protocol";
+import type { Command } from "commander";
+import { callOptions } from "../context.ts";
+import { phaseCounts } from "../output/format.ts";
+import { messageJson } from "../output/json.ts";
+import { styled, type Terminal } from "../output/terminal.ts";
+import { waitingLine } from "../plan-text.ts";
+import type { Run } from "../runner.ts";
+
+export function addStatus(program: Command, run: Run): void {
+  program
+    .command("status")
+    .summary("show the cluster as a whole")
+    .description("Shows who leads, how many hosts and instances there are, and what waits.")
+    .addHelpText("after", "\nExamples:\n  evm status\n  evm status --json")
+    .action(
+      run(async (context) => {
+        const { client, terminal, isJson } = context;
+        const method = ClusterService.method.getClusterStatus;
+        const status = await client.unary(method, {}, callOptions(context));
+        terminal.out(
+          isJson
+            ? messageJson(GetClusterStatusResponseSchema, status)
+            : statusText(terminal, status),
+        );
+      }),
+    );
+}
+
+function statusText(terminal: Terminal, status: GetClusterStatusResponse): string {
+  const { hostsUp, hostsLost, hostsDraining } = status;
+  const leader =
+    status.leader === ""
+      ? styled(terminal, "red", "nobody")
+      : `${status.leader} (epoch ${status.epoch})`;
+  const lost = hostsLost === 0 ? "" : `, ${styled(terminal, "red", `${hostsLost} lost`)}`;
+  const draining = hostsDraining === 0 ? "" : `, ${hostsDraining} draining`;
+  const lines = [
+    `coordinator  ${status.coordinator}, version ${status.version}`,
+    `leader       ${leader}`,
+    `revision     ${status.revision}`,
+    `hosts        ${hostsUp} up${lost}${draining}`,
+    `fleets       ${status.fleets}`,
+    `instances    ${phaseCounts(status.instances)}`,
+    ...status.waiting.map((item) => waitingLine(terminal, item)),
+    ...status.notes.map((note) => `note: ${note}`),
+  ];
+  if (!status.isStoreConnected) {
+    const warning = "warning: the coordinator is cut off from its store; this may be old";
+    lines.push(styled(terminal, "yellow", warning));
+  }
+  return `${lines.join("\n")}\n`;
+}

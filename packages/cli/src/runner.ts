@@ -1,0 +1,50 @@
+/** Between the command line and a command: makes its context, turns its failures into exit codes. */
+import { GrpcClient, RpcError } from "@evm/protocol";
+import { credentials } from "@grpc/grpc-js";
+import type { Command } from "commander";
+import { CliError, EXIT_CODES, fromRpcError } from "./cli-error.ts";
+import type { Context } from "./context.ts";
+import { styled, type Terminal } from "./output/terminal.ts";
+
+export const DEFAULT_SERVER = "127.0.0.1:7070";
+
+/** Wraps what a command does. Commander hands on its arguments, then its options. */
+export type Run = <Arguments extends unknown[]>(
+  action: (context: Context, ...given: Arguments) => Promise<void>,
+) => (...given: Arguments) => Promise<void>;
+
+export type RunOptions = {
+  readonly program: Command;
+  readonly terminal: Terminal;
+  readonly now: () => number;
+  /** Fires on Ctrl-C. */
+  readonly signal: AbortSignal;
+};
+
+export function createRun({ program, terminal, now, signal }: RunOptions): Run {
+  return (action) =>
+    async (...given) => {
+      const { server = DEFAULT_SERVER, json = false } = program.opts<{
+        server?: string;
+        json?: boolean;
+      }>();
+      using client = new GrpcClient(server, credentials.createInsecure());
+      try {
+        await action({ client, terminal, isJson: json, now, signal }, ...given);
+      } catch (error) {
+        throw error instanceof RpcError ? fromRpcError(error, server) : error;
+      }
+    };
+}
+
+/** Shows an error and says what to exit with. */
+export function showError(error: unknown, terminal: Terminal, signal: AbortSignal): number {
+  if (signal.aborted) return EXIT_CODES.interrupted;
+  const isOurs = error instanceof CliError;
+  const text = error instanceof Error ? error.message : String(error);
+  terminal.err(`${styled(terminal, "red", "error:")} ${text}\n`);
+  if (!isOurs && error instanceof Error && error.stack !== undefined) {
+    terminal.err(`${error.stack}\n`);
+  }
+  return EXIT_CODES[isOurs ? error.reason : "failed"];
+}

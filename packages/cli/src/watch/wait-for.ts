@@ -1,0 +1,51 @@
+/** Waiting until what was asked for has become so. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { RpcError } from "@evm/protocol";
+import { CliError } from "../cli-error.ts";
+import type { Context } from "../context.ts";
+import { duration } from "../output/format.ts";
+import { startProgress } from "../output/progress.ts";
+
+/** Before a watch that broke is opened again: coordinators take seconds to take over. */
+const REOPEN_GAP_MS = 500;
+
+/** What is waited for, on states that come as they change. */
+export type Wait<State> = {
+  /** The state now, then after every change. */
+  readonly watch: (signal: AbortSignal) => AsyncIterable<State>;
+  /** Also where it can no longer become so. */
+  readonly isDone: (state: State) => boolean;
+  readonly progress: (state: State) => string;
+  readonly timeoutMs: number;
+  /** What is still missing, for the message at the timeout. */
+  readonly missing: (state: State) => string | Promise<string>;
+};
+
+/**
+ * Returns the state that was waited for. A coordinator that goes away meanwhile is waited for too.
+ * @throws CliError `timeout` after `timeoutMs`
+ */
+export async function waitFor<State>(context: Context, wait: Wait<State>): Promise<State> {
+  const deadline = AbortSignal.timeout(wait.timeoutMs);
+  const signal = AbortSignal.any([context.signal, deadline]);
+  using progress = startProgress(context.terminal);
+  let last: { readonly state: State } | undefined;
+  while (!signal.aborted) {
+    try {
+      for await (const state of wait.watch(signal)) {
+        last = { state };
+        if (wait.isDone(state)) return state;
+        progress.update(wait.progress(state));
+      }
+      await sleep(REOPEN_GAP_MS, undefined, { signal });
+    } catch (error) {
+      if (signal.aborted) break;
+      if (!(error instanceof RpcError && error.isTransient)) throw error;
+      progress.update(`${error.message}; trying again`);
+      await sleep(REOPEN_GAP_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+  context.signal.throwIfAborted();
+  const missing = last === undefined ? "nothing was heard" : await wait.missing(last.state);
+  throw new CliError("timeout", `not so after ${duration(wait.timeoutMs)}: ${missing}`);
+}
