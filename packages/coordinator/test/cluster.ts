@@ -39,6 +39,8 @@ export type TestCluster = AsyncDisposable & {
   readonly store: MemoryStore;
   readonly coordinator: Coordinator;
   readonly client: GrpcClient;
+  /** Of its API. */
+  readonly address: string;
   readonly log: readonly string[];
 };
 
@@ -73,11 +75,13 @@ export async function startCluster(): Promise<TestCluster> {
     clock: systemClock,
   };
   const api = await serveApi({ context, address: "127.0.0.1:0", log, metrics });
-  const client = new GrpcClient(`127.0.0.1:${api.port}`, credentials.createInsecure());
+  const address = `127.0.0.1:${api.port}`;
+  const client = new GrpcClient(address, credentials.createInsecure());
   return {
     store,
     coordinator,
     client,
+    address,
     log: lines,
     async [Symbol.asyncDispose]() {
       client[Symbol.dispose]();
