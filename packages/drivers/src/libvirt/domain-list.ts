@@ -3,7 +3,6 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "@evm/fleet";
 import {
-  AffectFlags,
   type Connection,
   type Domain,
   type DomainRef,
@@ -11,7 +10,6 @@ import {
   type DomainStats,
   domainState,
   isNoDomain,
-  isOperationInvalid,
   StatsGroups,
 } from "@evm/libvirt";
 import type { DriverInstance } from "../driver.ts";
@@ -58,18 +56,7 @@ export class DomainList {
     return instances.sort(byName);
   }
 
-  /** Notes that a new run begins, before it does. */
-  async noteStart(
-    connection: Connection,
-    domain: DomainRef,
-    marks: Marks,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const run = { startedAt: this.#clock.now(), isReady: false, end: undefined };
-    this.forget(domain);
-    await writeMarks(connection, domain, { ...marks, run }, { flags: AffectFlags.config, signal });
-  }
-
+  /** To be called where a verb changes a domain: what a pass saw of it before is old then. */
   forget(domain: DomainRef): void {
     this.#known.delete(domain.uuid);
   }
@@ -117,7 +104,9 @@ export class DomainList {
       isDiskThere: up || (await exists(join(marks.folder, "disk.qcow2"))),
       address: addresses.get(macOf({ owner: this.#owner, name: domain.name })),
     });
-    if (run !== marks.run) {
+    // Not what was seen before somebody started or discarded it in the middle of this pass.
+    const isCurrent = this.#known.get(domain.uuid)?.marks === marks;
+    if (run !== marks.run && isCurrent) {
       await this.#note(connection, domain, { ...marks, run }, signal);
     }
     return instance;
@@ -128,10 +117,12 @@ export class DomainList {
     const { isReady, startedAt } = currentRun(marks.run, now);
     if (readiness === undefined || isReady) return false;
     const known = this.#known.get(domain.uuid);
-    const cursor = known?.id === domain.id ? known?.cursor : undefined;
-    const found = await findText(folder, readiness.text, { since: startedAt, cursor });
-    this.#known.set(domain.uuid, { id: domain.id, marks, cursor: found.cursor });
-    return found.isFound;
+    const options = { since: startedAt, cursor: known?.cursor };
+    const { isFound, cursor } = await findText(folder, readiness.text, options);
+    if (this.#known.get(domain.uuid) === known) {
+      this.#known.set(domain.uuid, { id: domain.id, marks, cursor });
+    }
+    return isFound;
   }
 
   async #note(
@@ -140,14 +131,13 @@ export class DomainList {
     marks: Marks,
     signal: AbortSignal,
   ): Promise<void> {
-    const live = domain.id === undefined ? 0 : AffectFlags.live;
+    this.#known.set(domain.uuid, { id: domain.id, marks, cursor: undefined });
     try {
-      await writeMarks(connection, domain, marks, { flags: AffectFlags.config | live, signal });
-      this.#known.set(domain.uuid, { id: domain.id, marks, cursor: undefined });
+      await writeMarks(connection, domain, marks, signal);
     } catch (error) {
-      // It has changed in this moment: the next pass looks again.
-      if (!isOperationInvalid(error) && !isNoDomain(error)) throw error;
       this.forget(domain);
+      // It is gone in this moment.
+      if (!isNoDomain(error)) throw error;
     }
   }
 }

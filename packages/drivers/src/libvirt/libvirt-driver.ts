@@ -38,8 +38,8 @@ import { toDriverError } from "./failure.ts";
 import { findAccelerator, findNetwork } from "./host-facts.ts";
 import { Link } from "./link.ts";
 import { type Marks, uuidOf } from "./marks.ts";
-import { readMarks } from "./metadata.ts";
-import { isUp } from "./observe.ts";
+import { readMarks, writeMarks } from "./metadata.ts";
+import { endedRun, isUp } from "./observe.ts";
 import { probeHost, unusable } from "./probe.ts";
 import { shutDown } from "./shut-down.ts";
 
@@ -135,16 +135,21 @@ class LibvirtDriver implements Driver, AsyncDisposable {
   start(ref: InstanceRef, signal: AbortSignal): Promise<void> {
     return this.#with(`starting ${nameOf(ref)}`, signal, async (connection) => {
       const domain = await this.#require(connection, ref, signal);
-      if (isUp(await connection.domains.state(domain, { signal }))) return;
-      await this.#domains.noteStart(connection, domain, domain.marks, signal);
-      await keepPrevious(domain.marks.folder);
-      try {
-        await connection.domains.create(domain, { signal });
-      } catch (error) {
-        // An earlier attempt that was cut short may have reached the daemon.
-        if (!isOperationInvalid(error)) throw error;
-        if (!isUp(await connection.domains.state(domain, { signal }))) throw error;
+      const { marks } = domain;
+      const state = await connection.domains.state(domain, { signal });
+      if (isUp(state)) return;
+      const last = endedRun(marks.run, state);
+      this.#domains.forget(domain);
+      // From now on libvirt tells of the new run only.
+      if (last !== marks.run) {
+        await writeMarks(connection, domain, { ...marks, run: last }, signal);
       }
+      await keepPrevious(marks.folder);
+      const run = { startedAt: this.#clock.now(), isReady: false, end: undefined };
+      await create(connection, domain, signal);
+      // Cut short before this, the next pass finds that it runs since then.
+      await writeMarks(connection, domain, { ...marks, run }, signal);
+      this.#domains.forget(domain);
     });
   }
 
@@ -260,6 +265,20 @@ const WATCH_RETRY_MS = 500;
 const nameOf = (ref: InstanceRef): string => runtimeName(ref.name, ref.incarnation);
 
 const isVmSpec = (spec: InstanceSpec): spec is VmSpec => spec.template.kind === "vm";
+
+async function create(
+  connection: Connection,
+  domain: DomainRef,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await connection.domains.create(domain, { signal });
+  } catch (error) {
+    // An earlier attempt that was cut short may have reached the daemon.
+    if (!isOperationInvalid(error)) throw error;
+    if (!isUp(await connection.domains.state(domain, { signal }))) throw error;
+  }
+}
 
 async function destroy(
   connection: Connection,

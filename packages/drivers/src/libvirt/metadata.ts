@@ -1,5 +1,11 @@
 /** Where marks are kept: in the metadata of their domain. */
-import { type Connection, type DomainRef, hasCode } from "@evm/libvirt";
+import {
+  AffectFlags,
+  type Connection,
+  type DomainRef,
+  hasCode,
+  isOperationInvalid,
+} from "@evm/libvirt";
 import { bareMarksToXml, MARKS_PREFIX, MARKS_URI, type Marks, marksFromXml } from "./marks.ts";
 
 /** Undefined where the domain is not EVM's; throws where there is no such domain. */
@@ -17,14 +23,21 @@ export async function readMarks(
   }
 }
 
-/** @param options AffectFlags, or'ed: in its definition, in the domain as it runs, or in both */
+/** Writes to the definition, and where the domain runs, to that too: both show the same. */
 export async function writeMarks(
   connection: Connection,
   domain: DomainRef,
   marks: Marks,
-  options: { readonly flags: number; readonly signal: AbortSignal },
+  signal: AbortSignal,
 ): Promise<void> {
   const value = bareMarksToXml(marks);
   const metadata = { kind: "element", uri: MARKS_URI, key: MARKS_PREFIX, value } as const;
-  await connection.domains.setMetadata(domain, metadata, options);
+  const { config, live } = AffectFlags;
+  try {
+    await connection.domains.setMetadata(domain, metadata, { signal, flags: config | live });
+  } catch (error) {
+    // It does not run.
+    if (!isOperationInvalid(error)) throw error;
+    await connection.domains.setMetadata(domain, metadata, { signal, flags: config });
+  }
 }

@@ -30,7 +30,7 @@ export function currentRun(run: Run | undefined, now: Instant): Run {
 
 export function observe(marks: Marks, state: DomainState, seen: Seen): Observation {
   const up = isUp(state);
-  const run = up ? upRun(marks, seen) : downRun(marks.run, state);
+  const run = up ? upRun(marks, seen) : endedRun(marks.run, state);
   const base = {
     ...identityOf(marks),
     exit: undefined,
@@ -62,8 +62,11 @@ function upRun(marks: Marks, seen: Seen): Run {
   return isReady === run.isReady ? run : { ...run, isReady };
 }
 
-/** The first reason that was seen counts: libvirtd itself forgets it when it restarts. */
-function downRun(run: Run | undefined, state: DomainState): Run | undefined {
+/**
+ * The last run of a domain that is off, with how it ended. The first reason that was seen counts:
+ * libvirtd forgets it when it restarts.
+ */
+export function endedRun(run: Run | undefined, state: DomainState): Run | undefined {
   if (run === undefined || run.end !== undefined) return run;
   const exit = state.state === "shutoff" && state.reason === "shutdown" ? "success" : "failure";
   return { ...run, end: { exit, reason: ENDS[state.reason] ?? `libvirt says: ${state.reason}` } };
