@@ -119,7 +119,7 @@ export class AgentWorld implements AsyncDisposable {
     freeBytes: 60 * 2 ** 30,
     artifacts: [],
   };
-  slots = { prepares: 8, starts: 4, isHeldUntilReady: false };
+  slots = { prepare: 8, start: 4, stop: 8, discard: 4, isHeldUntilReady: false };
   metrics = createAgentMetrics();
   readonly #memory = createMemoryStore();
   readonly #end = new AbortController();

@@ -184,7 +184,7 @@ test("what cannot be made has failed, says why, and is tried again later", async
 
 test("no more instances start at once than there are slots", async () => {
   await using world = new AgentWorld({ readyAfterMs: undefined });
-  world.slots = { prepares: 8, starts: 2, isHeldUntilReady: true };
+  world.slots = { ...world.slots, start: 2, isHeldUntilReady: true };
   await world.order([0, 1, 2, 3].map((index) => ({ index, kind: "vm" }) as const));
   world.start();
   await world.clock.advance(3_000);
@@ -196,6 +196,20 @@ test("no more instances start at once than there are slots", async () => {
   await world.clock.advance(1_000);
   expect(up()).toHaveLength(2);
   expect(world.runtime.instances().filter(({ state }) => state === "created")).toHaveLength(1);
+});
+
+test("what must end before the lease does not queue behind other stops", async () => {
+  await using world = new AgentWorld({ isStubborn: true });
+  world.slots = { ...world.slots, stop: 1 };
+  await world.order(
+    [0, 1, 2].map((index) => ({ index })),
+    { onIsolation: "stop" },
+  );
+  world.start();
+  await world.clock.advance(10_000);
+  world.leaseMs = undefined;
+  await world.clock.advance(5_000);
+  expect(world.runtime.instances().map(({ state }) => state)).toEqual(Array(3).fill("exited"));
 });
 
 test("a kind that the host does not run is reported as failed, with the reason", async () => {

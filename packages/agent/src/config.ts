@@ -37,6 +37,8 @@ const schema = z.strictObject({
       error: "pools with different names",
     })
     .default([{ name: "main", path: "/var/lib/evm/pool" }]),
+  /** Sets apart several EVMs on one machine, as a test beside a real one: their VMs are foreign. */
+  owner: text.default("evm"),
   /** Which kinds of instances this host runs. */
   drivers: z.array(z.enum(["vm", "container"], "vm or container")).default(["vm", "container"]),
   libvirt: z

@@ -8,7 +8,7 @@ import type { AgentMetrics } from "./metrics.ts";
  * slowest that is still alive, since a cut link or a hung daemon answers nothing at all.
  */
 export const CALL_LIMITS_MS = {
-  probe: 30_000,
+  probe: 10_000,
   list: 10_000,
   /** Fetches images and builds containers. */
   prepare: 60 * 60_000,

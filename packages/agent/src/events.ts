@@ -37,7 +37,6 @@ export class EventLog {
   /** Never fails and never waits. */
   append(event: AgentEvent): void {
     this.#outbox.add(this.#record(event));
-    this.#metrics.eventsWaiting.set(this.#outbox.length);
   }
 
   /** Writes what is appended until the signal fires. */

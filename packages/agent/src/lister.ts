@@ -13,8 +13,8 @@ const POLL_MS = 5_000;
 /** A runtime in turmoil tells of hundreds of changes a second; each listing covers all of them. */
 const MIN_INTERVAL_MS = 50;
 /**
- * After a wake-up it lists again, with these waits between: Docker tells of an end some milliseconds
- * before its list shows it (measured), and an end not seen then would be seen by the next poll only.
+ * After a wake-up it lists again, with these waits between: Docker tells of an end some
+ * milliseconds before its list shows it (measured), and only the next poll would see it.
  */
 const ECHOES_MS = [50, 400];
 /** A watch that broke off is opened again after this; meanwhile polling goes on. */

@@ -54,11 +54,20 @@ test("a host is named after its machine, in what letters a host may have", () =>
 
 test("a file of the state directory is replaced whole, and can be set aside", async () => {
   await using directory = await temporaryDirectory("agent");
-  const state = await openStateDir(join(directory.path, "state"));
+  await using state = await openStateDir(join(directory.path, "state"));
   expect(await state.read("orders")).toBeUndefined();
   await state.write("orders", Buffer.from("one"));
   await state.write("orders", Buffer.from("two"));
   expect(Buffer.from((await state.read("orders")) ?? []).toString()).toBe("two");
   await state.setAside("orders");
   expect(await state.read("orders")).toBeUndefined();
+});
+
+test("a state directory serves one agent at a time", async () => {
+  await using directory = await temporaryDirectory("agent");
+  {
+    await using _first = await openStateDir(directory.path);
+    await expect(openStateDir(directory.path)).rejects.toThrow("another agent uses it");
+  }
+  await using _second = await openStateDir(directory.path);
 });

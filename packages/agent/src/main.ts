@@ -98,7 +98,7 @@ async function runHost(config: AgentConfig, log: Log, signal: AbortSignal): Prom
   const agent = new Agent({
     store,
     ...hostParts({ config, store, random, resources }),
-    stateDir: await openStateDir(config.stateDir),
+    stateDir: resources.use(await openStateDir(config.stateDir)),
     labels: config.labels,
     machine: { cpus: availableParallelism(), memoryBytes: totalmem() },
     reserve: config.reserve,

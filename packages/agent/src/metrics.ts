@@ -42,7 +42,6 @@ export function createAgentMetrics() {
     ordersRefused: counter("evm_orders_refused_total", "Orders that were refused (I5)."),
     restarts: counter("evm_agent_restarts_total", "Instances restarted.", ["kind"]),
     stepFailures: counter("evm_agent_step_failures_total", "Steps that failed.", ["kind", "step"]),
-    eventsWaiting: gauge("evm_events_waiting", "Events not yet written to the store."),
     eventsDropped: counter("evm_events_dropped_total", "Events dropped while it was away."),
     driverCall: metrics.histogram({
       name: "evm_driver_call_duration_seconds",

@@ -61,7 +61,7 @@ function changeOf(before: Observed | undefined, now: Observed): AgentEvent | und
       if (now.exit === undefined) return undefined;
       return now.exit === "success"
         ? { severity: "info", reason: "InstanceExited", text: `${key} has ended` }
-        : { severity: "warning", reason: "InstanceExited", text: `${key} has failed${because}` };
+        : { severity: "warning", reason: "InstanceExited", text: `${key} ended badly${because}` };
     case "preparing":
     case "starting":
     case "running":

@@ -1,5 +1,8 @@
 /** The few files that an agent keeps, so that its restart with the store away changes nothing. */
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { mkdir, open, readFile, realpath, rename } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 
 export interface StateDir {
@@ -11,17 +14,38 @@ export interface StateDir {
   setAside(name: string): Promise<string>;
 }
 
-/** The state directory at `path`, made where it is missing. Only one agent may use it. */
-export async function openStateDir(path: string): Promise<StateDir> {
+/**
+ * The state directory at `path`, made where it is missing, and this process's alone until it is
+ * disposed of: two agents with the same orders would undo each other's work.
+ */
+export async function openStateDir(path: string): Promise<StateDir & AsyncDisposable> {
   await mkdir(path, { recursive: true, mode: 0o700 });
-  return new DiskStateDir(path);
+  return new DiskStateDir(path, await lock(await realpath(path)));
 }
 
-class DiskStateDir implements StateDir {
-  readonly #path: string;
+/** A name that the kernel gives to one process at a time, and takes back however that one ends. */
+async function lock(path: string): Promise<Server> {
+  const server = createServer();
+  server.listen(`\0evm-agent:${createHash("sha256").update(path).digest("hex")}`);
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    throw new Error(`taking ${path}: another agent uses it`, { cause: error });
+  }
+  return server;
+}
 
-  constructor(path: string) {
+class DiskStateDir implements StateDir, AsyncDisposable {
+  readonly #path: string;
+  readonly #lock: Server;
+
+  constructor(path: string, lock: Server) {
     this.#path = path;
+    this.#lock = lock;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lock[Symbol.asyncDispose]();
   }
 
   async read(name: string): Promise<Uint8Array | undefined> {

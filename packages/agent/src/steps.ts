@@ -9,16 +9,26 @@ import { type HistoryKeeper, isRestart } from "./history.ts";
 import type { AgentMetrics } from "./metrics.ts";
 import { keyOf, type Subject, type TaskContext, type TaskKind, type Tasks } from "./tasks.ts";
 
-/** How many steps a driver carries out at once. */
+/** How many steps of each sort a driver carries out at once. */
 export type Slots = {
-  readonly prepares: number;
-  readonly starts: number;
+  readonly prepare: number;
+  readonly start: number;
+  readonly stop: number;
+  readonly discard: number;
   /** An instance holds its slot until it is ready: for guests that need a whole CPU to boot. */
   readonly isHeldUntilReady: boolean;
 };
 
 /** How long an instance may take to end by itself: Docker's own default; a guest's shutdown. */
 const GRACE_MS: Record<TemplateKind, number> = { container: 10_000, vm: 30_000 };
+
+/** What an instance shows that waits for a slot; undefined: what its driver lists. */
+const QUEUED_PHASE: Record<TaskKind, ObservedPhase | undefined> = {
+  prepare: "preparing",
+  start: "starting",
+  stop: undefined,
+  discard: undefined,
+};
 
 /** Why a step was not begun, to be shown with its instance. */
 export type Hold = {
@@ -90,26 +100,23 @@ export class StepRunner {
 
   #backingOff(step: Verb): Hold | undefined {
     const failure = this.failures.of(keyOf(step));
-    if (failure?.step !== step.kind || this.#options.clock.now() >= failure.retryAt)
-      return undefined;
+    const isDue = failure === undefined || this.#options.clock.now() >= failure.retryAt;
+    if (isDue || failure.step !== step.kind) return undefined;
     // Whether a start that failed for good is tried again is for the restart policy to say.
     if (step.kind === "start" && !failure.isTransient) return undefined;
     return { phase: shownPhase(failure), reason: failure.reason, until: failure.retryAt };
   }
 
-  #waitingForSlot(step: Verb, { booting }: StepOptions): Hold | undefined {
+  #waitingForSlot(step: Verb, { booting, graceMs }: StepOptions): Hold | undefined {
     const { slots, tasks } = this.#options;
-    const { prepares, starts, isHeldUntilReady } = slots[step.driver];
-    if (step.kind === "prepare" && tasks.count(step.driver, "prepare") >= prepares) {
-      const reason = `waits for its turn: this host prepares ${prepares} ${step.driver}s at once`;
-      return { phase: "preparing", reason, until: undefined };
-    }
-    const taken = tasks.count(step.driver, "start") + (isHeldUntilReady ? booting(step.driver) : 0);
-    if (step.kind === "start" && taken >= starts) {
-      const reason = `waits for its turn: this host starts ${starts} ${step.driver}s at once`;
-      return { phase: "starting", reason, until: undefined };
-    }
-    return undefined;
+    // What must end by a certain time does not queue.
+    if (step.kind === "stop" && graceMs !== undefined) return undefined;
+    const limit = slots[step.driver][step.kind];
+    const isBooting = step.kind === "start" && slots[step.driver].isHeldUntilReady;
+    const taken = tasks.count(step.driver, step.kind) + (isBooting ? booting(step.driver) : 0);
+    if (taken < limit) return undefined;
+    const reason = `waits for its turn to ${step.kind}: this host does ${limit} at once`;
+    return { phase: QUEUED_PHASE[step.kind], reason, until: undefined };
   }
 
   async #carryOut(

@@ -33,7 +33,8 @@ export function hostParts({ config, store, random, resources }: HostPartsOptions
   const clock = systemClock;
   const images = createImageCache({ pools: config.pools, fetch, random });
   const create: Record<TemplateKind, () => Driver> = {
-    vm: () => resources.use(createLibvirtDriver({ ...config.libvirt, images, clock })),
+    vm: () =>
+      resources.use(createLibvirtDriver({ ...config.libvirt, owner: config.owner, images, clock })),
     container: () =>
       createDockerDriver({
         ...config.docker,
@@ -46,15 +47,14 @@ export function hostParts({ config, store, random, resources }: HostPartsOptions
 }
 
 /**
- * How many steps go on at once. Preparing mostly waits for downloads and disks. Docker's daemon
- * spends 0.3 s of CPU on a start: beyond four at once each only takes longer. An emulated guest
- * needs a CPU of its own until it has booted; with KVM it needs little more than its disk.
+ * How many steps go on at once. Preparing mostly waits for downloads and disks, stopping for the
+ * instance. Docker's daemon spends 0.3 s of CPU on a start: beyond four at once each only takes
+ * longer. An emulated guest needs a CPU of its own until it has booted; with KVM it needs little
+ * more than its disk.
  */
 export async function slotsOf(): Promise<Record<TemplateKind, Slots>> {
-  const container = { prepares: 16, starts: 4, isHeldUntilReady: false };
+  const usual = { prepare: 16, start: 4, stop: 16, discard: 4, isHeldUntilReady: false };
   const isEmulated = !hasVirtualization(await readFile("/proc/cpuinfo", "utf8"));
-  const vm = isEmulated
-    ? { prepares: 4, starts: 2, isHeldUntilReady: true }
-    : { prepares: 8, starts: 4, isHeldUntilReady: false };
-  return { container, vm };
+  const emulated = { ...usual, prepare: 4, start: 2, isHeldUntilReady: true };
+  return { container: usual, vm: isEmulated ? emulated : usual };
 }

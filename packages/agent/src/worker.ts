@@ -6,9 +6,9 @@
  *  W1 An instance is acted on only with a listing that succeeded and was begun after its last step
  *     had ended.
  *  W2 Whatever changes wakes the worker; it also looks by itself every `POLL_MS`.
- *  W3 A fleet with `onIsolation: stop` is started only under a lease, and stopped before it ends.
- *     Where none was granted since the agent started, nothing is stopped: a host that comes up
- *     while nobody leads would otherwise stop what the last leader never gave away.
+ *  W3 A fleet with `onIsolation: stop` is started only under a lease, and stopped before it ends,
+ *     as far as its driver answers. Where none was granted since the agent started, nothing is
+ *     stopped: an agent that is restarted while nobody leads would stop what no leader gave away.
  */
 import {
   type Clock,
