@@ -128,9 +128,9 @@ export class AgentWorld implements AsyncDisposable {
   #running: { readonly end: AbortController; readonly done: Promise<void> } | undefined;
 
   /** @param program what runs in every instance */
-  constructor(program: Partial<FakeProgram> = {}) {
+  constructor(program: Partial<FakeProgram> = {}, random: () => number = () => 0.5) {
     const { clock } = this;
-    this.runtime = new FakeRuntime({ clock, random: () => 0.5, program: () => program });
+    this.runtime = new FakeRuntime({ clock, random, program: () => program });
     this.store = this.#memory.host(HOST);
     this.coordinator = this.#memory.coordinator("c1");
     this.coordinator.onHeartbeat(

@@ -14,7 +14,7 @@ import type {
   Report,
 } from "@evm/fleet";
 import { type HostStore, type HostVerb, StoreError, type VerbHandler } from "@evm/store";
-import type { Log } from "@evm/telemetry";
+import { type Log, untilAborted } from "@evm/telemetry";
 
 /** Between two attempts to connect, each of which itself takes some seconds. */
 const RETRY_MS = 1_000;
@@ -48,10 +48,7 @@ export class PatientStore implements HostStore {
     this.#store = store;
     this.#options.log.info("connected to the store");
     for (const ask of this.#pending.splice(0)) ask(store);
-    await new Promise((resolve) => {
-      if (signal.aborted) resolve(undefined);
-      signal.addEventListener("abort", resolve, { once: true });
-    });
+    await untilAborted(signal);
   }
 
   async #connect(signal: AbortSignal): Promise<HostStore> {

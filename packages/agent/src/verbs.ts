@@ -3,6 +3,7 @@ import { hostConsoleRequestCodec, hostLogsRequestCodec } from "@evm/codec";
 import type { Driver, InstanceRef } from "@evm/drivers";
 import { type InstanceName, runtimeName, type TemplateKind } from "@evm/fleet";
 import { type HostStore, type HostStream, StoreError } from "@evm/store";
+import { untilAborted } from "@evm/telemetry";
 import type { Lister } from "./lister.ts";
 
 export type VerbOptions = {
@@ -31,7 +32,7 @@ export async function serveVerbs({ store, listers }: VerbOptions, end: AbortSign
     },
     end,
   );
-  await new Promise((resolve) => end.addEventListener("abort", resolve, { once: true }));
+  await untilAborted(end);
 }
 
 type Found = { readonly driver: Driver; readonly ref: InstanceRef };

@@ -31,6 +31,8 @@ export type HostPartsOptions = {
 /** The image cache and the drivers that the settings enable. */
 export function hostParts({ config, store, random, resources }: HostPartsOptions): HostParts {
   const clock = systemClock;
+  // Two hosts on one machine, as in tests, must not take each other's instances for their own.
+  const owner = config.host;
   const images = createImageCache({ pools: config.pools, fetch, random });
   const create: Record<TemplateKind, () => Driver> = {
     vm: () =>
@@ -38,6 +40,7 @@ export function hostParts({ config, store, random, resources }: HostPartsOptions
     container: () =>
       createDockerDriver({
         ...config.docker,
+        owner,
         getContext: (digest, signal) => store.getBlob(digest, signal),
         clock,
         random,

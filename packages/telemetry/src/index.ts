@@ -7,7 +7,7 @@ export { ManualClock } from "./manual-clock.ts";
 export type { MetricOptions } from "./metrics.ts";
 export { Metrics } from "./metrics.ts";
 export type { Loop } from "./run-together.ts";
-export { runTogether } from "./run-together.ts";
+export { runTogether, untilAborted } from "./run-together.ts";
 export type { Health, TelemetryOptions, TelemetryServer } from "./server.ts";
 export { serveTelemetry } from "./server.ts";
 export { Wake } from "./wake.ts";

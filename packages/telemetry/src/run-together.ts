@@ -20,3 +20,11 @@ export async function runTogether(loops: readonly Loop[], signal: AbortSignal): 
   await Promise.all(guarded);
   if (!signal.aborted) throw over.signal.reason;
 }
+
+/** Resolves when the signal fires; at once where it already has. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (signal.aborted) resolve();
+  else signal.addEventListener("abort", () => resolve(), { once: true });
+  return promise;
+}

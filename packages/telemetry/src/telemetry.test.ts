@@ -1,5 +1,14 @@
 import { expect, test } from "vitest";
-import { createLog, ManualClock, Metrics, serveTelemetry, Wake, withDeadline } from "./index.ts";
+import {
+  createLog,
+  ManualClock,
+  Metrics,
+  runTogether,
+  serveTelemetry,
+  untilAborted,
+  Wake,
+  withDeadline,
+} from "./index.ts";
 
 const never = new AbortController().signal;
 
@@ -122,4 +131,24 @@ test("work that outlasts its deadline is stopped, and the error says what it did
   const failed = expect(work).rejects.toThrow("listing: no answer within 100 ms");
   await clock.advance(100);
   await failed;
+});
+
+test("loops that run together end together, and the first failure is told", async () => {
+  const end = new AbortController();
+  const ended: string[] = [];
+  const patient = async (signal: AbortSignal) => {
+    await untilAborted(signal);
+    ended.push("patient");
+  };
+  const together = runTogether([patient, patient], end.signal);
+  end.abort();
+  await together;
+  expect(ended).toEqual(["patient", "patient"]);
+  const failing = () => Promise.reject(new Error("out of luck"));
+  await expect(runTogether([patient, failing], never)).rejects.toThrow("out of luck");
+  expect(ended).toHaveLength(3);
+});
+
+test("a signal that has fired before ends its waiter at once", async () => {
+  await untilAborted(AbortSignal.abort());
 });
