@@ -10,26 +10,31 @@ export type ContainerIdentity = Pick<
 
 type Labels = { readonly [name: string]: string | undefined };
 
-/** Every container of EVM's bears this one. */
-export const INSTANCE_LABEL = "evm.instance";
+/** Every container of EVM's bears this one: who made it, where several EVMs share a daemon. */
+const OWNER_LABEL = "evm.owner";
 
-export const labelsOf = (spec: InstanceSpec): { [name: string]: string } => ({
-  [INSTANCE_LABEL]: spec.name,
+/** What Docker is asked for: the containers of one owner. */
+export const ownerFilter = (owner: string): string => `${OWNER_LABEL}=${owner}`;
+
+export const labelsOf = (spec: InstanceSpec, owner: string): { [name: string]: string } => ({
+  [OWNER_LABEL]: owner,
+  "evm.instance": spec.name,
   "evm.incarnation": String(spec.incarnation),
   "evm.fleet": spec.fleet,
   "evm.index": String(spec.index),
   "evm.template": spec.templateDigest,
 });
 
-/** Undefined where the container is not EVM's: any label is missing or not of ours. */
-export function identityOf(labels: Labels): ContainerIdentity | undefined {
-  const name = labels[INSTANCE_LABEL] ?? "";
+/** Undefined where the container is not the owner's: any label is missing or not of ours. */
+export function identityOf(labels: Labels, owner: string): ContainerIdentity | undefined {
+  const name = labels["evm.instance"] ?? "";
   const fleet = labels["evm.fleet"] ?? "";
   const templateDigest = labels["evm.template"] ?? "";
   const incarnation = numberOf(labels["evm.incarnation"]);
   const index = numberOf(labels["evm.index"]);
   if (!isInstanceName(name) || !isFleetName(fleet) || !isDigest(templateDigest)) return undefined;
   if (incarnation === undefined || index === undefined) return undefined;
+  if (labels[OWNER_LABEL] !== owner) return undefined;
   return { name, incarnation, fleet, index, templateDigest };
 }
 

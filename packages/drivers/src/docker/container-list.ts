@@ -10,7 +10,7 @@
  */
 import type { ContainerInfo } from "dockerode";
 import type { DriverInstance } from "../driver.ts";
-import { INSTANCE_LABEL } from "./container-labels.ts";
+import { ownerFilter } from "./container-labels.ts";
 import { instanceOf } from "./container-view.ts";
 import type { DockerEngine } from "./docker-engine.ts";
 
@@ -21,15 +21,17 @@ const MAX_INSPECTIONS = 8;
 
 export class ContainerList {
   readonly #engine: DockerEngine;
+  readonly #owner: string;
   /** By container id; holds no more than the last list did. */
   #answers: ReadonlyMap<string, Answer> = new Map();
 
-  constructor(engine: DockerEngine) {
+  constructor(engine: DockerEngine, owner: string) {
     this.#engine = engine;
+    this.#owner = owner;
   }
 
   async read(signal: AbortSignal): Promise<readonly DriverInstance[]> {
-    const filters = { label: [INSTANCE_LABEL] };
+    const filters = { label: [ownerFilter(this.#owner)] };
     const containers = await this.#engine.call(
       "listing containers",
       signal,
@@ -55,7 +57,7 @@ export class ContainerList {
   /** Undefined where it is not EVM's, or was removed since. */
   async #inspect(id: string, signal: AbortSignal): Promise<DriverInstance | undefined> {
     const container = await this.#engine.inspect(id, `inspecting container ${id}`, signal);
-    return container === undefined ? undefined : instanceOf(container);
+    return container === undefined ? undefined : instanceOf(container, this.#owner);
   }
 }
 

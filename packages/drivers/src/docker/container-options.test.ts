@@ -7,7 +7,7 @@ import { containerSpec } from "./specs.testing.ts";
 const optionsOf = (template: Partial<ContainerTemplate>) => {
   const spec = containerSpec(42, template);
   if (spec.template.kind !== "container") throw new TypeError("not a container");
-  return containerOptions(spec, spec.template, "busybox@sha256:1");
+  return containerOptions(spec, spec.template, { image: "busybox@sha256:1", owner: "test" });
 };
 
 test("a container is made exactly as its template says", () => {
@@ -35,6 +35,7 @@ test("a container is made exactly as its template says", () => {
     Cmd: ["serve", "--port", "80"],
     Env: ["A=1", "B=x=y"],
     Labels: {
+      "evm.owner": "test",
       "evm.instance": "web-0042",
       "evm.incarnation": "1",
       "evm.fleet": "web",
@@ -74,11 +75,11 @@ test("without a command the image's own runs, and its own health check does not"
 
 test("labels that were written are read back, and anything else is not EVM's", () => {
   const spec = containerSpec(42);
-  const labels = labelsOf(spec);
+  const labels = labelsOf(spec, "test");
   const { name, incarnation, fleet, index, templateDigest } = spec;
-  expect(identityOf(labels)).toEqual({ name, incarnation, fleet, index, templateDigest });
+  expect(identityOf(labels, "test")).toEqual({ name, incarnation, fleet, index, templateDigest });
   for (const label of Object.keys(labels)) {
-    expect(identityOf({ ...labels, [label]: undefined })).toBeUndefined();
-    expect(identityOf({ ...labels, [label]: "No Such Thing" })).toBeUndefined();
+    expect(identityOf({ ...labels, [label]: undefined }, "test")).toBeUndefined();
+    expect(identityOf({ ...labels, [label]: "No Such Thing" }, "test")).toBeUndefined();
   }
 });

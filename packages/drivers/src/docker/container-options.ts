@@ -19,11 +19,11 @@ const BYTES_PER_MIB = 1024 * 1024;
 const NANO_CPUS_PER_MILLI = 1_000_000;
 const NANOSECONDS_PER_MS = 1_000_000;
 
-/** @param image what to make it from: a reference that the daemon has */
+/** @param options `image` is what to make it from: a reference that the daemon has */
 export function containerOptions(
   spec: InstanceSpec,
   template: ContainerTemplate,
-  image: string,
+  { image, owner }: { readonly image: string; readonly owner: string },
 ): ContainerCreateOptions {
   const memoryBytes = template.resources.memoryMib * BYTES_PER_MIB;
   return {
@@ -32,7 +32,7 @@ export function containerOptions(
     Image: image,
     ...(template.command.length > 0 ? { Cmd: [...template.command] } : {}),
     Env: Object.entries(template.environment).map(([name, value]) => `${name}=${value}`),
-    Labels: labelsOf(spec),
+    Labels: labelsOf(spec, owner),
     ExposedPorts: Object.fromEntries(template.ports.map((port) => [portKey(port), {}])),
     Healthcheck: healthConfig(template.healthCheck),
     HostConfig: {

@@ -12,13 +12,14 @@ const STATE = {
   StartedAt: "2026-01-02T03:04:05.678901234Z",
 };
 
-function view(state: object, labels: object = labelsOf(containerSpec(7))) {
+function view(state: object, labels: object = labelsOf(containerSpec(7), "test")) {
   const networks = { none: { IPAddress: "" }, bridge: { IPAddress: "172.17.0.2" } };
-  return instanceOf({
+  const container = {
     State: { ...STATE, ...state },
     Config: { Labels: labels },
     NetworkSettings: { Networks: networks },
-  } as unknown as ContainerInspectInfo);
+  } as unknown as ContainerInspectInfo;
+  return instanceOf(container, "test");
 }
 
 const health = (status: string, ...outputs: string[]) => ({

@@ -16,9 +16,12 @@ const EXIT_CODES: ReadonlyMap<number, string> = new Map([
   [127, "no such command"],
 ]);
 
-/** Undefined where the container is not EVM's. */
-export function instanceOf(container: ContainerInspectInfo): DriverInstance | undefined {
-  const identity = identityOf(container.Config.Labels);
+/** Undefined where the container is not the owner's. */
+export function instanceOf(
+  container: ContainerInspectInfo,
+  owner: string,
+): DriverInstance | undefined {
+  const identity = identityOf(container.Config.Labels, owner);
   if (identity === undefined) return undefined;
   return {
     ...identity,

@@ -34,6 +34,7 @@ class DockerWorld implements ContractWorld {
 
   connect() {
     return createDockerDriver({
+      owner: "test",
       socketPath: this.#daemon.socketPath,
       getContext: async () => undefined,
       clock: systemClock,

@@ -14,6 +14,7 @@ let nextIndex = 0;
 beforeAll(async () => {
   daemon = await TestDaemon.start();
   driver = createDockerDriver({
+    owner: "test",
     socketPath: daemon.socketPath,
     getContext: async () => undefined,
     clock: systemClock,

@@ -28,6 +28,8 @@ import { unframe } from "./log-frames.ts";
 export type DockerDriverOptions = {
   /** Of the daemon: usually `/var/run/docker.sock`. */
   readonly socketPath: string;
+  /** Sets apart what several EVMs run by one daemon: each sees its own containers only. */
+  readonly owner: string;
   /** Where build contexts come from. */
   readonly getContext: GetContext;
   readonly clock: Clock;
@@ -42,17 +44,19 @@ export const createDockerDriver = (options: DockerDriverOptions): Driver =>
 class DockerDriver implements Driver {
   readonly kind = "container";
   readonly #socketPath: string;
+  readonly #owner: string;
   readonly #random: () => number;
   readonly #engine: DockerEngine;
   readonly #images: DockerImages;
   readonly #list: ContainerList;
 
-  constructor({ socketPath, getContext, clock, random }: DockerDriverOptions) {
+  constructor({ socketPath, owner, getContext, clock, random }: DockerDriverOptions) {
     this.#socketPath = socketPath;
+    this.#owner = owner;
     this.#random = random;
     this.#engine = new DockerEngine({ socketPath, clock });
     this.#images = new DockerImages(this.#engine, getContext);
-    this.#list = new ContainerList(this.#engine);
+    this.#list = new ContainerList(this.#engine, owner);
   }
 
   probe(signal: AbortSignal): Promise<DriverProbe> {
@@ -71,7 +75,7 @@ class DockerDriver implements Driver {
     }
     if (await this.#isPrepared(spec, doing, options.signal)) return;
     const image = await this.#images.ensure(template.source, options);
-    const create = containerOptions(spec, template, image);
+    const create = containerOptions(spec, template, { image, owner: this.#owner });
     try {
       await this.#engine.call(doing, options.signal, (docker, abortSignal) =>
         docker.createContainer({ ...create, abortSignal }),
@@ -139,13 +143,14 @@ class DockerDriver implements Driver {
   }
 
   watch(onChange: () => void, signal: AbortSignal): Promise<void> {
-    return watchContainers(this.#engine, this.#random, onChange, signal);
+    const options = { owner: this.#owner, random: this.#random };
+    return watchContainers(this.#engine, options, onChange, signal);
   }
 
   async #isPrepared(spec: InstanceSpec, doing: string, signal: AbortSignal): Promise<boolean> {
     const container = await this.#engine.inspect(nameOf(spec), doing, signal);
     if (container === undefined) return false;
-    if (isOf(container, spec)) return true;
+    if (isOf(container, spec, this.#owner)) return true;
     throw new DriverError("failed", `${doing}: a container that is not EVM's has this name`);
   }
 
@@ -156,7 +161,7 @@ class DockerDriver implements Driver {
     signal: AbortSignal,
   ): Promise<ContainerInspectInfo | undefined> {
     const container = await this.#engine.inspect(nameOf(ref), doing, signal);
-    return container !== undefined && isOf(container, ref) ? container : undefined;
+    return container !== undefined && isOf(container, ref, this.#owner) ? container : undefined;
   }
 
   async #get(ref: InstanceRef, doing: string, signal: AbortSignal): Promise<ContainerInspectInfo> {
@@ -168,7 +173,7 @@ class DockerDriver implements Driver {
 
 const nameOf = (ref: InstanceRef): string => runtimeName(ref.name, ref.incarnation);
 
-function isOf(container: ContainerInspectInfo, ref: InstanceRef): boolean {
-  const identity = identityOf(container.Config.Labels);
+function isOf(container: ContainerInspectInfo, ref: InstanceRef, owner: string): boolean {
+  const identity = identityOf(container.Config.Labels, owner);
   return identity?.name === ref.name && identity.incarnation === ref.incarnation;
 }

@@ -76,7 +76,7 @@ test("a list inspects a container only when what it shows has changed", async ()
     if (!isList) inspections++;
     response.end(JSON.stringify(isList ? [listed(shown)] : inspected(inspections)));
   });
-  const list = new ContainerList(engine);
+  const list = new ContainerList(engine, "test");
   const read = async () => (await list.read(signal)).map(({ startedAt }) => startedAt);
   expect(await read()).toEqual([1000]);
   shown.status = "Up 2 seconds";
@@ -101,7 +101,7 @@ const listed = (shown: { state: string; status: string; endpoint: string }) => (
 
 const inspected = (second: number) => ({
   Id: "c1",
-  Config: { Labels: labelsOf(containerSpec(1)) },
+  Config: { Labels: labelsOf(containerSpec(1), "test") },
   State: { Status: "running", StartedAt: new Date(second * 1000).toISOString() },
   NetworkSettings: { Networks: {} },
 });

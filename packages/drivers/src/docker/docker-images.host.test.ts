@@ -130,6 +130,7 @@ type Prepared = { readonly onProgress?: (text: string) => void; readonly signal?
 function bench(context?: () => AsyncIterable<Uint8Array>) {
   const fetched: Digest[] = [];
   const driver = createDockerDriver({
+    owner: "test",
     socketPath: daemon.socketPath,
     getContext: async (digest) => {
       fetched.push(digest);

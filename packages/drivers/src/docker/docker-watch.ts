@@ -1,12 +1,10 @@
 /** Wakes a caller when a container of EVM's changes. */
 import { DriverError } from "../driver.ts";
-import { INSTANCE_LABEL } from "./container-labels.ts";
+import { ownerFilter } from "./container-labels.ts";
 import type { DockerEngine } from "./docker-engine.ts";
 
 /** Not all events: each run of a health check makes three of its own. */
 const EVENTS = ["create", "start", "die", "destroy", "oom", "pause", "unpause", "health_status"];
-const FILTERS = { type: ["container"], label: [INSTANCE_LABEL], event: EVENTS };
-
 /** The first wait for a daemon that went away; doubles up to the maximum, with jitter. */
 const BACKOFF_MS = 250;
 /** Who waits for wake-ups looks by itself every few seconds: rarer attempts help nobody. */
@@ -18,14 +16,18 @@ const MAX_BACKOFF_MS = 5000;
  */
 export async function watchContainers(
   engine: DockerEngine,
-  random: () => number,
+  { owner, random }: { readonly owner: string; readonly random: () => number },
   onChange: () => void,
   signal: AbortSignal,
 ): Promise<void> {
   let backoffMs = BACKOFF_MS;
   while (!signal.aborted) {
     try {
-      const filters = JSON.stringify(FILTERS);
+      const filters = JSON.stringify({
+        type: ["container"],
+        label: [ownerFilter(owner)],
+        event: EVENTS,
+      });
       const events = engine.stream("watching containers", signal, async (docker, abortSignal) => {
         const opened = await docker.getEvents({ filters, abortSignal });
         backoffMs = BACKOFF_MS;

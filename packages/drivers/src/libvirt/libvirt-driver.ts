@@ -48,10 +48,9 @@ export type LibvirtDriverOptions = {
   readonly clock: Clock;
   /**
    * Sets apart what several EVMs run by one libvirtd, as a test beside a real one: each sees its
-   * own domains only. A driver with another owner no longer sees what was made before. Default:
-   * `evm`.
+   * own domains only. A driver with another owner no longer sees what was made before.
    */
-  readonly owner?: string;
+  readonly owner: string;
   /** Default: where a system-wide libvirtd listens. */
   readonly socketPath?: string;
   /** Default: `qemu:///system`. */
@@ -84,7 +83,7 @@ class LibvirtDriver implements Driver, AsyncDisposable {
   readonly #domains: DomainList;
 
   constructor(options: LibvirtDriverOptions) {
-    const { images, clock, owner = "evm" } = options;
+    const { images, clock, owner } = options;
     const { socketPath = DEFAULT_SOCKET_PATH, uri = "qemu:///system" } = options;
     this.#images = images;
     this.#clock = clock;
