@@ -40,8 +40,8 @@ export type Hold = {
 };
 
 export type StepOptions = {
-  /** Instances that still hold a slot for their start. */
-  readonly booting: (driver: TemplateKind) => number;
+  /** Instances of the same driver that still hold the slot of their start. */
+  readonly booting: number;
   /** Overrides how long it may take to end by itself. */
   readonly graceMs: number | undefined;
 };
@@ -113,7 +113,7 @@ export class StepRunner {
     if (step.kind === "stop" && graceMs !== undefined) return undefined;
     const limit = slots[step.driver][step.kind];
     const isBooting = step.kind === "start" && slots[step.driver].isHeldUntilReady;
-    const taken = tasks.count(step.driver, step.kind) + (isBooting ? booting(step.driver) : 0);
+    const taken = tasks.count(step.driver, step.kind) + (isBooting ? booting : 0);
     if (taken < limit) return undefined;
     const reason = `waits for its turn to ${step.kind}: this host does ${limit} at once`;
     return { phase: QUEUED_PHASE[step.kind], reason, until: undefined };

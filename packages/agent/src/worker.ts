@@ -177,6 +177,7 @@ export class Worker {
   #begin(steps: readonly Step[], orders: Orders | undefined): readonly Held[] {
     const { tasks } = this.#options;
     const tasksBefore = tasks.all().length;
+    const booting = this.#booting();
     const held: Held[] = [];
     for (const step of steps) {
       const subject = this.#subjectOf(step);
@@ -184,7 +185,7 @@ export class Worker {
       const hold =
         this.#withoutLease(step, isIsolable) ??
         this.#options.steps.begin(step, subject, {
-          booting: (kind) => this.#booting(kind),
+          booting: booting.get(subject.kind) ?? 0,
           graceMs: isIsolable && this.#lastLease === "ending" ? ISOLATION_GRACE_MS : undefined,
         });
       if (hold !== undefined) held.push({ subject, hold });
@@ -213,20 +214,19 @@ export class Worker {
     return { phase: undefined, reason, until: undefined };
   }
 
-  /** Instances of a driver that still hold the slot of their start. */
-  #booting(kind: TemplateKind): number {
+  /** How many instances of each driver still hold the slot of their start. */
+  #booting(): ReadonlyMap<TemplateKind, number> {
     const since = this.#options.clock.now() - MAX_BOOT_MS;
-    const seen = [...this.#observed].filter(
-      ([key, one]) =>
-        one.kind === kind &&
-        one.phase === "running" &&
-        one.since > since &&
-        !this.#outdated.has(key),
-    );
-    const started = [...this.#outdated.values()].filter(
-      ({ task }) => task.subject.kind === kind && task.kind === "start",
-    );
-    return seen.length + started.length;
+    const counts = new Map<TemplateKind, number>();
+    const count = (kind: TemplateKind) => counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    for (const [key, { kind, phase, since: runningSince }] of this.#observed) {
+      const isBooting = phase === "running" && runningSince > since;
+      if (isBooting && !this.#outdated.has(key)) count(kind);
+    }
+    for (const { task } of this.#outdated.values()) {
+      if (task.kind === "start") count(task.subject.kind);
+    }
+    return counts;
   }
 
   /** Drops what is remembered of incarnations that are neither ordered nor there. */
