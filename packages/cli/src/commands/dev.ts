@@ -1,0 +1,83 @@
+import type { Command } from "commander";
+import { CliError } from "../cli-error.ts";
+import { styled, type Terminal } from "../output/terminal.ts";
+import { DEFAULT_SERVER } from "../runner.ts";
+import { removeEverything } from "./dev/clean-up.ts";
+import { DevCluster } from "./dev/dev-cluster.ts";
+
+type Options = {
+  readonly data?: string;
+  readonly ephemeral?: boolean;
+  readonly port: string;
+  readonly verbose?: boolean;
+};
+
+export function addDev(program: Command, terminal: Terminal, signal: AbortSignal): void {
+  program
+    .command("dev")
+    .summary("run all of EVM on this machine, without configuration")
+    .description(
+      "Runs a nats-server, a coordinator and an agent as one process tree. Data is kept between " +
+        "runs, and instances go on running after it; with --ephemeral nothing of either is left.",
+    )
+    .option("--data <folder>", "where data is kept (default: ~/.local/share/evm/dev)")
+    .option("--ephemeral", "a throw-away: at the end all instances and data are removed")
+    .option("--port <port>", "port of the API on 127.0.0.1; 0: any free one", "7070")
+    .option("-v, --verbose", "show every line of the log")
+    .addHelpText("after", "\nExamples:\n  evm dev\n  evm dev --ephemeral --port 0")
+    .action((options: Options) => dev(options, terminal, signal));
+}
+
+async function dev(options: Options, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  const isEphemeral = options.ephemeral === true;
+  if (isEphemeral && options.data !== undefined) {
+    throw new CliError("usage", "--ephemeral uses a folder of its own; leave --data out");
+  }
+  const cluster = await DevCluster.start(
+    {
+      dataFolder: options.data,
+      isEphemeral,
+      port: parsePort(options.port),
+      isVerbose: options.verbose === true,
+      terminal,
+      environment: process.env,
+    },
+    signal,
+  );
+  try {
+    terminal.out(welcome(cluster, terminal));
+    await untilOver(cluster, signal);
+  } finally {
+    if (isEphemeral) await removeEverything(cluster.api, terminal);
+    await cluster.stop();
+    if (isEphemeral) await cluster.removeFolder();
+    else terminal.err("Stopped. Instances go on running; the next `evm dev` adopts them.\n");
+  }
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new CliError("usage", `--port "${text}": expected a number from 0 to 65535`);
+}
+
+/** Returns on Ctrl-C; throws when a part ends by itself. */
+async function untilOver(cluster: DevCluster, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  if (signal.aborted) resolve();
+  const failure = cluster.failure().then((how) => {
+    if (!signal.aborted) throw new CliError("failed", how);
+  });
+  await Promise.race([promise, failure]);
+}
+
+function welcome(cluster: DevCluster, terminal: Terminal): string {
+  const server = cluster.api === DEFAULT_SERVER ? "" : ` --server ${cluster.api}`;
+  return [
+    `${styled(terminal, "green", "EVM is up.")}  API ${cluster.api}  data ${cluster.folder}`,
+    `Next, in another terminal:  evm${server} hosts   evm${server} apply -f FILE --wait`,
+    "Ctrl-C ends it.",
+    "",
+  ].join("\n");
+}

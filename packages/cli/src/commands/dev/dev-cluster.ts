@@ -1,0 +1,168 @@
+/**
+ * The whole of EVM as one process tree: a nats-server, a coordinator, an agent. They are the same
+ * programs that run apart on a rack; only their settings are made up here.
+ */
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { CliError } from "../../cli-error.ts";
+import type { Terminal } from "../../output/terminal.ts";
+import { programFile } from "../programs.ts";
+import { findNatsServer, natsAddress, writeNatsConfig } from "./nats.ts";
+import { Part } from "./part.ts";
+
+export type DevOptions = {
+  /** Undefined: below the user's home; with `isEphemeral` a throw-away folder. */
+  readonly dataFolder: string | undefined;
+  readonly isEphemeral: boolean;
+  /** Of the API; 0: any free one. */
+  readonly port: number;
+  readonly isVerbose: boolean;
+  readonly terminal: Terminal;
+  readonly environment: NodeJS.ProcessEnv;
+};
+
+/** A start that takes longer has failed; a first connection to a busy libvirtd takes seconds. */
+const START_TIMEOUT_MS = 60_000;
+
+export class DevCluster {
+  readonly folder: string;
+  readonly #options: DevOptions;
+  /** In the order of their start. */
+  readonly #parts: Part[] = [];
+  #api = "";
+
+  private constructor(options: DevOptions, folder: string) {
+    this.#options = options;
+    this.folder = folder;
+  }
+
+  /** Starts all of it, or nothing. */
+  static async start(options: DevOptions, signal: AbortSignal): Promise<DevCluster> {
+    const folder = await makeFolder(options);
+    const cluster = new DevCluster(options, folder);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
+    try {
+      await cluster.#lock();
+      await cluster.#start(limit);
+      return cluster;
+    } catch (error) {
+      await cluster.stop();
+      if (options.isEphemeral) await cluster.removeFolder();
+      throw error;
+    }
+  }
+
+  /** Address of the API. */
+  get api(): string {
+    return this.#api;
+  }
+
+  /** Resolves when a part ends by itself, with which and how. */
+  async failure(): Promise<string> {
+    const how = this.#parts.map(async (part) => `${part.name} ${await part.ended}`);
+    return Promise.race(how);
+  }
+
+  /** Ends every part, the last started first. Instances go on running. */
+  async stop(): Promise<void> {
+    for (const part of this.#parts.toReversed()) await part.stop();
+  }
+
+  async removeFolder(): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    const { environment, port, isEphemeral } = this.#options;
+    const natsFolder = join(this.folder, "nats");
+    await mkdir(natsFolder, { recursive: true });
+    const config = await writeNatsConfig(natsFolder);
+    const nats = this.#part("nats-server", findNatsServer(environment), ["-c", config], {});
+    const servers = JSON.stringify([await natsAddress(nats, natsFolder, signal)]);
+    const anyPort = isEphemeral ? { METRICS__PORT: "0" } : {};
+
+    const coordinator = this.#program("coordinator", {
+      ID: "dev",
+      NATS_SERVERS: servers,
+      API__PORT: String(port),
+      ...anyPort,
+    });
+    const serving = await coordinator.line((line) => line.text === "serving", signal);
+    this.#api = String(serving.fields["api"]);
+
+    const pool = join(this.folder, "pool");
+    await mkdir(pool, { recursive: true });
+    const agent = this.#program("agent", {
+      NATS_SERVERS: servers,
+      STATE_DIR: join(this.folder, "agent"),
+      POOLS: JSON.stringify([{ name: "dev", path: pool }]),
+      ...(isEphemeral ? { HOST: `dev-${process.pid}` } : {}),
+      ...anyPort,
+    });
+    await agent.line((line) => line.text === "ready", signal);
+  }
+
+  #program(name: "coordinator" | "agent", settings: { readonly [name: string]: string }): Part {
+    const prefix = `EVM_${name.toUpperCase()}_`;
+    const entries = Object.entries(settings).map(([key, value]) => [`${prefix}${key}`, value]);
+    return this.#part(name, process.execPath, [programFile(name)], Object.fromEntries(entries));
+  }
+
+  #part(
+    name: string,
+    command: string,
+    given: readonly string[],
+    settings: { readonly [name: string]: string },
+  ): Part {
+    const { environment, terminal, isVerbose } = this.#options;
+    const part = new Part({
+      name,
+      command,
+      arguments: given,
+      // What the user set wins over what is made up here.
+      environment: { ...settings, ...environment },
+      terminal,
+      isVerbose: isVerbose && name !== "nats-server",
+    });
+    this.#parts.push(part);
+    return part;
+  }
+
+  /** Two of these on one folder would spoil each other's data. */
+  async #lock(): Promise<void> {
+    const file = join(this.folder, "evm-dev.pid");
+    const pid = Number(await readFile(file, "utf8").catch(() => "0"));
+    if (pid !== 0 && pid !== process.pid && isRunning(pid)) {
+      throw new CliError(
+        "failed",
+        `${this.folder} is in use by another \`evm dev\`, process ${pid}`,
+      );
+    }
+    await writeFile(file, String(process.pid));
+  }
+}
+
+async function makeFolder({ dataFolder, isEphemeral }: DevOptions): Promise<string> {
+  if (isEphemeral) {
+    const folder = await mkdtemp(join(tmpdir(), "evm-dev-"));
+    // QEMU may run as another user, and reads the pool.
+    await chmod(folder, 0o755);
+    return folder;
+  }
+  const folder = resolve(dataFolder ?? defaultFolder());
+  await mkdir(folder, { recursive: true });
+  return folder;
+}
+
+const defaultFolder = (): string =>
+  join(process.env["XDG_DATA_HOME"] ?? join(homedir(), ".local", "share"), "evm", "dev");
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

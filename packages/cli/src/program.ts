@@ -1,0 +1,74 @@
+/** The command line of `evm`, whole. */
+import { Command, Option } from "commander";
+import { addApply } from "./commands/apply.ts";
+import { addCompletion } from "./commands/completion.ts";
+import { addConsole } from "./commands/console.ts";
+import { addDelete } from "./commands/delete.ts";
+import { addDev } from "./commands/dev.ts";
+import { addDrain, addUndrain } from "./commands/drain.ts";
+import { addEvents } from "./commands/events.ts";
+import { addExplain } from "./commands/explain.ts";
+import { addFleets } from "./commands/fleets.ts";
+import { addHosts } from "./commands/hosts.ts";
+import { addImages } from "./commands/images.ts";
+import { addLogs } from "./commands/logs.ts";
+import { addPlan } from "./commands/plan.ts";
+import { addPrograms } from "./commands/programs.ts";
+import { addPs } from "./commands/ps.ts";
+import { addScale } from "./commands/scale.ts";
+import { addRestart, addStart, addStop } from "./commands/start-stop-restart.ts";
+import { addStatus } from "./commands/status.ts";
+import type { Terminal } from "./output/terminal.ts";
+import { createRun, DEFAULT_SERVER } from "./runner.ts";
+
+export type ProgramOptions = {
+  readonly terminal: Terminal;
+  readonly now: () => number;
+  /** Fires on Ctrl-C. */
+  readonly signal: AbortSignal;
+};
+
+const EXIT_CODES_HELP = `
+Exit codes:
+  0  done                    3  no such fleet, instance, host or image
+  1  refused or failed       4  what was waited for did not come in time
+  2  bad command or file     5  no coordinator answers`;
+
+export function createProgram({ terminal, now, signal }: ProgramOptions): Command {
+  const program = new Command("evm")
+    .description("Runs fleets of virtual machines and containers on a pool of servers.")
+    .version("0.1.0")
+    .addOption(
+      new Option("--server <address>", "coordinator to talk to")
+        .env("EVM_SERVER")
+        .default(DEFAULT_SERVER),
+    )
+    .option("--json", "print JSON, for scripts")
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .showHelpAfterError("(evm --help shows how)")
+    .exitOverride()
+    .addHelpText("after", EXIT_CODES_HELP);
+  const run = createRun({ program, terminal, now, signal });
+  addApply(program, run);
+  addPlan(program, run);
+  addPs(program, run);
+  addFleets(program, run);
+  addHosts(program, run);
+  addImages(program, run);
+  addExplain(program, run);
+  addEvents(program, run);
+  addStatus(program, run);
+  addLogs(program, run);
+  addConsole(program, run);
+  addScale(program, run);
+  addStart(program, run);
+  addStop(program, run);
+  addRestart(program, run);
+  addDelete(program, run);
+  addDrain(program, run);
+  addUndrain(program, run);
+  addDev(program, terminal, signal);
+  addPrograms(program);
+  addCompletion(program, run);
+  return program;
+}
