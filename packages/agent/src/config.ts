@@ -19,7 +19,7 @@ const pool = z.strictObject({
 });
 
 const schema = z.strictObject({
-  /** Names this host in the cluster; the same after a restart. */
+  /** Names this host in the cluster and marks what it runs: under another name it sees none of it. */
   host: z
     .string({ error: HOST_NAME })
     .refine(isHostName, HOST_NAME)
@@ -37,8 +37,6 @@ const schema = z.strictObject({
       error: "pools with different names",
     })
     .default([{ name: "main", path: "/var/lib/evm/pool" }]),
-  /** Sets apart several EVMs on one machine, as a test beside a real one: their VMs are foreign. */
-  owner: text.default("evm"),
   /** Which kinds of instances this host runs. */
   drivers: z.array(z.enum(["vm", "container"], "vm or container")).default(["vm", "container"]),
   libvirt: z

@@ -35,8 +35,7 @@ export function hostParts({ config, store, random, resources }: HostPartsOptions
   const owner = config.host;
   const images = createImageCache({ pools: config.pools, fetch, random });
   const create: Record<TemplateKind, () => Driver> = {
-    vm: () =>
-      resources.use(createLibvirtDriver({ ...config.libvirt, owner: config.owner, images, clock })),
+    vm: () => resources.use(createLibvirtDriver({ ...config.libvirt, owner, images, clock })),
     container: () =>
       createDockerDriver({
         ...config.docker,
