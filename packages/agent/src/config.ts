@@ -19,7 +19,7 @@ const pool = z.strictObject({
 });
 
 const schema = z.strictObject({
-  /** Names this host in the cluster and marks what it runs: under another name it sees none of it. */
+  /** Names this host, and marks what it runs: under another name it would see none of it. */
   host: z
     .string({ error: HOST_NAME })
     .refine(isHostName, HOST_NAME)
