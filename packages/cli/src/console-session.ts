@@ -28,7 +28,8 @@ export async function consoleSession(context: Context, name: string): Promise<vo
   typing.then(
     (end) => {
       if (end === "left") leave.abort();
-      else quiet = setTimeout(() => leave.abort(), QUIET_AFTER_INPUT_MS);
+      if (leave.signal.aborted) return;
+      quiet = setTimeout(() => leave.abort(), QUIET_AFTER_INPUT_MS);
     },
     () => leave.abort(),
   );
