@@ -32,7 +32,7 @@ export class OrdersKeeper {
   #current: Orders | undefined;
   #isSaved = true;
   /** Whether the last read succeeded, so that only a change is told. */
-  #isReadable = true;
+  #isReadable = false;
   /** Why orders were refused last, so that it is told once and not every 30 seconds. */
   #refusal: string | undefined;
 
