@@ -13,6 +13,7 @@ export function addExplain(program: Command, run: Run): void {
     .description(
       "Says why an instance is where it is, or why it waits: which rule turns how many hosts away, and what would make it fit.",
     )
+    .addHelpText("after", "\nExample:\n  evm explain school-linux-0001")
     .action(
       run(async (context, name: string) => {
         const { client, terminal, isJson } = context;

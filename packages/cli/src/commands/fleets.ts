@@ -12,6 +12,7 @@ export function addFleets(program: Command, run: Run): void {
     .command("fleets")
     .summary("show fleets")
     .description("Shows every fleet: what was declared, and what has become of it.")
+    .addHelpText("after", "\nExamples:\n  evm fleets\n  evm fleets --json | jq .fleets[].ready")
     .action(
       run(async (context) => {
         const fleets = await listFleets(context);

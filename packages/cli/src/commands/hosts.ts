@@ -18,6 +18,7 @@ export function addHosts(program: Command, run: Run): void {
     .command("hosts")
     .summary("show hosts")
     .description("Shows every host: what it offers, what is promised, what it can run.")
+    .addHelpText("after", "\nExamples:\n  evm hosts\n  evm hosts --json")
     .action(
       run(async (context) => {
         const hosts = await listHosts(context);

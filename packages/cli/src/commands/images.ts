@@ -11,7 +11,8 @@ export function addImages(program: Command, run: Run): void {
   const images = program
     .command("images")
     .summary("show and change the catalog of VM images")
-    .description("The catalog of VM images, from which fleets take theirs by name.");
+    .description("The catalog of VM images, from which fleets take theirs by name.")
+    .addHelpText("after", "\nExamples:\n  evm images\n  evm images add --help");
   images
     .command("list", { isDefault: true })
     .summary("show the catalog")

@@ -24,6 +24,7 @@ export function addPrograms(program: Command): void {
           `variables EVM_${name.toUpperCase()}_*; see deploy/examples.`,
       )
       .option("--config <file>", "file with settings")
+      .addHelpText("after", `\nExample:\n  evm ${name} --config ${name}.yaml`)
       .action(async ({ config }: { config?: string }) => {
         await runProgram(name, config === undefined ? [] : ["--config", config]);
       });
@@ -35,6 +36,7 @@ export function addPrograms(program: Command): void {
       "Looks at every driver, pool and tool of this machine; every no comes with its reason.",
     )
     .option("--config <file>", "settings of the agent")
+    .addHelpText("after", "\nExamples:\n  evm doctor\n  evm doctor --json")
     .action(async ({ config }: { config?: string }) => {
       const { json = false } = program.opts<{ json?: boolean }>();
       const file = config === undefined ? [] : ["--config", config];
