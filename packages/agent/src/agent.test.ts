@@ -94,6 +94,19 @@ test("what orders no longer name is stopped and kept, and only a discard removes
   expect(world.states()).toEqual({ "web-0001.1": "ready" });
 });
 
+test("a stop on order is told as such, and as nothing else", async () => {
+  await using world = new AgentWorld({ isStubborn: true });
+  world.runtime.setDelay("list", 100);
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(3_000);
+  await world.order([{ desired: "stop" }]);
+  await world.clock.advance(20_000);
+  expect(await world.events("InstanceReady")).toHaveLength(1);
+  expect(await world.events("InstanceStopped")).toHaveLength(1);
+  expect(await world.events("InstanceExited")).toEqual([]);
+});
+
 test("orders to stop break off a preparation", async () => {
   await using world = new AgentWorld();
   world.runtime.setDelay("prepare", 600_000);

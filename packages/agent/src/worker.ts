@@ -112,8 +112,10 @@ export class Worker {
     const now = clock.now();
     const listings = new Map([...listers].map(([kind, lister]) => [kind, lister.latest]));
     const orders = this.#ordersUnderLease();
-    this.#observed = this.#observe(listings, now);
-    const frozen = this.#frozen(listings, orders);
+    this.#dropOutdated(listings);
+    const outdated = [...this.#outdated.values()];
+    this.#observed = this.#observe(listings, outdated, now);
+    const frozen = frozenNames({ listings, orders, observed: this.#observed.values(), outdated });
     const instances = orders?.instances.filter((one) => !frozen.has(one.name)) ?? [];
     const steps = converge({
       orders: orders && { ...orders, instances },
@@ -149,28 +151,32 @@ export class Worker {
     return isolated(orders);
   }
 
-  #observe(listings: Listings, now: Instant): ReadonlyMap<string, Observed> {
-    const { tasks, history, steps } = this.#options;
-    return observe({
-      listings,
-      tasks: tasks.all(),
-      recordOf: (key) => history.records.get(key),
-      restartsOf: (key) => history.restartsOf(key),
-      failureOf: (key) => steps.failures.of(key)?.reason,
-      previous: this.#observed,
-      now,
-    });
-  }
-
-  #frozen(listings: Listings, orders: Orders | undefined): ReadonlySet<string> {
+  /** Drops the steps of which a listing has shown what came of them (W1). */
+  #dropOutdated(listings: Listings): void {
     for (const [key, { task, listing }] of this.#outdated) {
       const latest = listings.get(task.subject.kind);
       if (latest?.problem === undefined && (latest?.number ?? 0) > listing) {
         this.#outdated.delete(key);
       }
     }
-    const observed = this.#observed.values();
-    return frozenNames({ listings, orders, observed, outdated: this.#outdated.values() });
+  }
+
+  #observe(
+    listings: Listings,
+    outdated: readonly Outdated[],
+    now: Instant,
+  ): ReadonlyMap<string, Observed> {
+    const { tasks, history, steps } = this.#options;
+    return observe({
+      listings,
+      // A step counts as going on until a listing shows what came of it.
+      tasks: [...outdated.map(({ task }) => task), ...tasks.all()],
+      recordOf: (key) => history.records.get(key),
+      restartsOf: (key) => history.restartsOf(key),
+      failureOf: (key) => steps.failures.of(key)?.reason,
+      previous: this.#observed,
+      now,
+    });
   }
 
   /** Begins every step that can be begun; returns the others. */
