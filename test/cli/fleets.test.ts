@@ -108,7 +108,7 @@ describe("apply", () => {
       ...["apply", "-f", "-", "--wait"],
     );
     expect(ran.code).toBe(1);
-    expect(ran.err).toContain("not ready: 2 instances\n  web-0000: failed on h1");
+    expect(ran.err).toContain("2 instances are not ready\n  web-0000: failed on h1");
   });
 
   test("that waits too long says what is not ready, and why", async () => {
@@ -121,7 +121,7 @@ describe("apply", () => {
     );
     expect(ran.code).toBe(4);
     expect(ran.err).toMatch(/web-0000: pending: /);
-    expect(ran.err).toContain("2 instances");
+    expect(ran.err).toContain("gave up after 0s: 2 instances are not ready");
   });
 });
 

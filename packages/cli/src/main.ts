@@ -8,6 +8,11 @@ import { showError } from "./runner.ts";
 async function main(): Promise<number> {
   const end = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => end.abort());
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    // Whoever read the results has gone, as in `evm logs -f x | head`: there is nothing left to do.
+    end.abort();
+  });
   const terminal = processTerminal();
   const program = createProgram({ terminal, now: Date.now, signal: end.signal });
   try {

@@ -1,4 +1,4 @@
-/** Between the command line and a command: makes its context, turns its failures into exit codes. */
+/** Between the command line and a command: its context, and its failures as exit codes. */
 import { GrpcClient, RpcError } from "@evm/protocol";
 import { credentials } from "@grpc/grpc-js";
 import type { Command } from "commander";

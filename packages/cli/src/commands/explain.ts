@@ -11,7 +11,8 @@ export function addExplain(program: Command, run: Run): void {
     .command("explain <instance>")
     .summary("say why an instance is where it is, or why it waits")
     .description(
-      "Says why an instance is where it is, or why it waits: which rule turns how many hosts away, and what would make it fit.",
+      "Says why an instance is where it is, or why it waits: which rule turns how many hosts\n" +
+        "away, and what would make it fit.",
     )
     .addHelpText("after", "\nExample:\n  evm explain school-linux-0001")
     .action(

@@ -34,9 +34,9 @@ export function addAddImage(images: Command, run: Run): void {
     .command("add <image>")
     .summary("add an image to the catalog, or replace it")
     .description(
-      "Adds an image to the catalog, or replaces it. Fleets keep the image that they were applied\n" +
-        "with. A file must be found under the same path on every host that may need it; what is at\n" +
-        "a URL is fetched by hosts and checked.",
+      "Adds an image to the catalog, or replaces it. Fleets keep the image that they were\n" +
+        "applied with. A file must be found under the same path on every host that may need it;\n" +
+        "what is at a URL is fetched by hosts and checked.",
     )
     .requiredOption("--disk <file>", "the disk of the image: a file or a URL");
   addProof(command, "disk")

@@ -25,7 +25,10 @@ export type Wait<State> = {
  * Returns the state that was waited for. A coordinator that goes away meanwhile is waited for too.
  * @throws CliError `timeout` after `timeoutMs`
  */
-export async function waitFor<State>(context: Context, wait: Wait<State>): Promise<State> {
+export async function waitFor<State>(
+  context: Pick<Context, "signal" | "terminal">,
+  wait: Wait<State>,
+): Promise<State> {
   const deadline = AbortSignal.timeout(wait.timeoutMs);
   const signal = AbortSignal.any([context.signal, deadline]);
   using progress = startProgress(context.terminal);
@@ -47,5 +50,5 @@ export async function waitFor<State>(context: Context, wait: Wait<State>): Promi
   }
   context.signal.throwIfAborted();
   const missing = last === undefined ? "nothing was heard" : await wait.missing(last.state);
-  throw new CliError("timeout", `not so after ${duration(wait.timeoutMs)}: ${missing}`);
+  throw new CliError("timeout", `gave up after ${duration(wait.timeoutMs)}: ${missing}`);
 }

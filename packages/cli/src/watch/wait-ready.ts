@@ -12,7 +12,8 @@ const MAX_SHOWN = 20;
 
 /**
  * The fleets as they are once each has as many ready instances as it wants.
- * @throws CliError `failed` as soon as an instance has failed, `timeout`; both name what is not ready
+ * @throws CliError `failed` as soon as an instance has failed, or `timeout`; what is not ready is
+ * named
  */
 export async function waitReady(
   context: Context,
@@ -35,7 +36,7 @@ export async function waitReady(
     throw new CliError("notFound", `deleted meanwhile: ${gone.join(", ")}`);
   }
   if (!fleets.some(hasFailed)) return fleets;
-  throw new CliError("failed", `not ready: ${await notReady(context, names)}`);
+  throw new CliError("failed", await notReady(context, names));
 }
 
 const wanted = (fleet: Fleet): number => (fleet.spec?.replicas ?? 0) - fleet.stoppedByWish;
@@ -69,8 +70,8 @@ async function notReady(context: Context, names: readonly string[]): Promise<str
   });
   const more = missing.length - lines.length;
   if (more > 0) lines.push(`  and ${more} more: evm ps`);
-  const count = missing.length === 1 ? "1 instance" : `${missing.length} instances`;
-  return [count, ...lines].join("\n");
+  const count = missing.length === 1 ? "1 instance is" : `${missing.length} instances are`;
+  return [`${count} not ready`, ...lines].join("\n");
 }
 
 const isMissing = ({ phase, desired }: Instance): boolean =>
