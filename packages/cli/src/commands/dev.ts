@@ -48,11 +48,22 @@ async function dev(options: Options, terminal: Terminal, signal: AbortSignal): P
     terminal.out(welcome(cluster, terminal));
     await untilOver(cluster, signal);
   } finally {
-    if (isEphemeral) await removeEverything(cluster.api, terminal);
-    await cluster.stop();
-    if (isEphemeral) await cluster.removeFolder();
-    else terminal.err("Stopped. Instances go on running; the next `evm dev` adopts them.\n");
+    await end(cluster, isEphemeral, terminal);
   }
+}
+
+/** Ends all processes, whatever becomes of the clean-up; what that left behind stays findable. */
+async function end(cluster: DevCluster, isEphemeral: boolean, terminal: Terminal): Promise<void> {
+  try {
+    if (isEphemeral) await removeEverything(cluster.api, terminal);
+  } catch (error) {
+    terminal.err(`The data in ${cluster.folder} stays: not everything could be removed.\n`);
+    throw error;
+  } finally {
+    await cluster.stop();
+  }
+  if (isEphemeral) await cluster.removeFolder();
+  else terminal.err("Stopped. Instances go on running; the next `evm dev` adopts them.\n");
 }
 
 function parsePort(text: string): number {

@@ -5,7 +5,9 @@
  * containers at every list would keep the daemon busy. So the answers are kept, each under what the
  * list shows of its container at that time:
  *  L1 An answer is used only while the list shows the same.
- *  L2 What the list shows differs after every start: a network endpoint's id is new each time, and
+ *  L2 That a container could not be inspected is no answer: it is listed while it is being made,
+ *     and can be inspected only after.
+ *  L3 What the list shows differs after every start: a network endpoint's id is new each time, and
  *     the status text of one that ended tells for how long.
  */
 import type { ContainerInfo } from "dockerode";
@@ -14,7 +16,7 @@ import { ownerFilter } from "./container-labels.ts";
 import { instanceOf } from "./container-view.ts";
 import type { DockerEngine } from "./docker-engine.ts";
 
-type Answer = { readonly shown: string; readonly instance: DriverInstance | undefined };
+type Answer = { readonly shown: string; readonly instance: DriverInstance };
 
 /** Inspections in flight: each costs the daemon 0.6 ms (measured), and it has other callers. */
 const MAX_INSPECTIONS = 8;
@@ -46,12 +48,12 @@ export class ContainerList {
         const answer = known.get(container.Id);
         const isCurrent = answer?.shown === shown;
         const instance = isCurrent ? answer.instance : await this.#inspect(container.Id, signal);
-        answers.set(container.Id, { shown, instance });
+        if (instance !== undefined) answers.set(container.Id, { shown, instance });
       }
     };
     await Promise.all(Array.from({ length: MAX_INSPECTIONS }, inspectAll));
     this.#answers = answers;
-    return [...answers.values()].flatMap(({ instance }) => instance ?? []).sort(byRef);
+    return [...answers.values()].map(({ instance }) => instance).sort(byRef);
   }
 
   /** Undefined where it is not EVM's, or was removed since. */

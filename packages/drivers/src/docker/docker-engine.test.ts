@@ -92,6 +92,20 @@ test("a list inspects a container only when what it shows has changed", async ()
   expect(await read()).toEqual([5000]);
 });
 
+test("a container that could not be inspected while it was being made is listed once it can be", async () => {
+  let isMade = false;
+  const shown = { state: "created", status: "Created", endpoint: "" };
+  const engine = await engineOver(({ url = "" }, response) => {
+    const isList = url.startsWith("/containers/json");
+    if (!isList && !isMade) response.statusCode = 404;
+    response.end(JSON.stringify(isList ? [listed(shown)] : isMade ? inspected(1) : {}));
+  });
+  const list = new ContainerList(engine, "test");
+  expect(await list.read(signal)).toEqual([]);
+  isMade = true;
+  expect(await list.read(signal)).toHaveLength(1);
+});
+
 const listed = (shown: { state: string; status: string; endpoint: string }) => ({
   Id: "c1",
   State: shown.state,
