@@ -1,6 +1,7 @@
 /**
  * Writes the files that follow from other files: the wire types from proto/, and the JSON schema of
- * the fleet file from the codec. With --check it writes nothing, and ends with 1 if one has drifted.
+ * the fleet file from the codec. With --check it writes nothing, and ends with 1 where one has
+ * drifted.
  */
 import { execFileSync } from "node:child_process";
 import {

@@ -1,6 +1,6 @@
 /**
- * What tests need from the machine. A suite whose requirement is not met is skipped, and says why in
- * its name. `.ci/run` fails on any other skip: what the machine can run, it shall run.
+ * What tests need from the machine. A suite whose requirement is not met is skipped, and says why
+ * in its name. `.ci/run` fails on any other skip: what the machine can run, it shall run.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";

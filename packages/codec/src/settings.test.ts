@@ -37,7 +37,7 @@ test("variables win over the file, and reach into nested settings", () => {
   });
 });
 
-test("every problem names the file or the variable, the field, the value and what was expected", () => {
+test("every problem names its file or variable, the field, the value and what was expected", () => {
   const path = file("stateDir: 4\n");
   const load = () =>
     loadSettings(schema, {
@@ -45,9 +45,11 @@ test("every problem names the file or the variable, the field, the value and wha
       environment: { EVM_T_METRICS__PORT: "many" },
       prefix: "EVM_T_",
     });
-  expect(load).toThrow(
-    `${path}: stateDir: 4; expected a path\nEVM_T_METRICS__PORT: metrics.port: "many"; expected a port`,
-  );
+  const lines = [
+    `${path}: stateDir: 4; expected a path`,
+    'EVM_T_METRICS__PORT: metrics.port: "many"; expected a port',
+  ];
+  expect(load).toThrow(lines.join("\n"));
 });
 
 test("a file that is not there is an error that names it", () => {

@@ -1,4 +1,4 @@
-/** Settings of a coordinator: `--config`, or the file that EVM_COORDINATOR_CONFIG names, or none. */
+/** Settings of a coordinator: `--config`, or the file EVM_COORDINATOR_CONFIG names, or none. */
 import { hostname } from "node:os";
 import { loadSettings } from "@evm/codec";
 import { LOG_LEVELS } from "@evm/telemetry";

@@ -93,7 +93,7 @@ export class Coordinator {
     });
   }
 
-  /** Why what this coordinator says or does may not be what one expects; sentences, none if all is well. */
+  /** Sentences on why what this coordinator says or does may not be what one expects. */
   doubts(): readonly string[] {
     const { store } = this.#options;
     const doubts: string[] = [];

@@ -1,4 +1,4 @@
-/** The program `evm-coordinator`: gives the coordinator the machine's own clock, chance and store. */
+/** The program `evm-coordinator`: gives the coordinator the machine's clock, chance and store. */
 import { parseArgs } from "node:util";
 import { CodecError } from "@evm/codec";
 import { type CoordinatorStore, connectCoordinator, StoreError } from "@evm/store";

@@ -85,8 +85,8 @@ export interface ConsoleSession extends AsyncDisposable {
 
 /**
  * Verbs fail with `DriverError` only. Every verb on an incarnation that does not exist fails with
- * `notFound`, but `discard` of one is done; so it is where something foreign has its name, and there
- * `prepare` fails with `failed`.
+ * `notFound`, but `discard` of one is done; so it is where something foreign has its name, and
+ * there `prepare` fails with `failed`.
  */
 export interface Driver {
   readonly kind: TemplateKind;

@@ -1,9 +1,10 @@
 /**
  * Events on their way to the store: appended in order, kept while it is away, bounded. Events are
- * for people, so no work ever waits for them and a full outbox drops its oldest, saying how many.
+ * for people, so no work ever waits for them. A full outbox drops its oldest, and an event that the
+ * store refuses for good is dropped too; the next one says how many were.
  */
 import type { EventRecord } from "@evm/fleet";
-import type { StoreConnection } from "./store.ts";
+import { type StoreConnection, StoreError } from "./store.ts";
 
 /** Some minutes of a busy host; above it the oldest go. About 300 bytes each. */
 export const MAX_OUTBOX_EVENTS = 2_000;
@@ -62,10 +63,9 @@ export class EventOutbox {
   async #append(event: EventRecord, signal: AbortSignal): Promise<void> {
     try {
       await this.#options.store.appendEvent(event, signal);
-    } catch {
-      // Not lost: it stays first in the queue, and the store's own state says that it is away.
-      await this.#options.pause(signal);
-      return;
+    } catch (error) {
+      if (error instanceof StoreError && error.isTransient) return this.#options.pause(signal);
+      this.#dropped += 1;
     }
     if (this.#queue[0] === event) this.#queue.shift();
   }

@@ -26,7 +26,7 @@ export function findFleet(context: ApiContext, name: string): Versioned<FleetRec
   return found;
 }
 
-/** Writes the changed record; returns once it can be read here. A change to the same writes nothing. */
+/** Writes the changed record, if it differs; returns once it can be read here. */
 export async function changeFleet(context: ApiContext, request: FleetChange): Promise<void> {
   const { name, expectedRevision, change, signal } = request;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {

@@ -1,4 +1,4 @@
-/** Pages of a sorted list: a token names the last item sent, so that changes in between do no harm. */
+/** Pages of a sorted list: a token names the last item sent, so changes in between do no harm. */
 import { RpcError } from "@evm/protocol";
 
 const DEFAULT_PAGE_SIZE = 100;

@@ -92,7 +92,7 @@ test("a list inspects a container only when what it shows has changed", async ()
   expect(await read()).toEqual([5000]);
 });
 
-test("a container that could not be inspected while it was being made is listed once it can be", async () => {
+test("a container that could not be inspected yet is listed once it can be", async () => {
   let isMade = false;
   const shown = { state: "created", status: "Created", endpoint: "" };
   const engine = await engineOver(({ url = "" }, response) => {
