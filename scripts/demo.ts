@@ -24,7 +24,6 @@ process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const { values } = parseArgs({ options: { once: { type: "boolean", default: false } } });
 const interrupted = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => interrupted.abort());
-process.exitCode = await main();
 
 async function main(): Promise<number> {
   title("Building the command line");
@@ -165,3 +164,5 @@ function run(command: string, given: readonly string[]): void {
 
 const output = (command: string, given: readonly string[]): string =>
   execFileSync(command, given, { encoding: "utf8" });
+
+process.exitCode = await main();
