@@ -1,6 +1,6 @@
 /** Fleets: apply, plan, get, list, watch, scale, delete. */
 import { planCodec } from "@evm/codec";
-import { type FleetRecord, reconcile } from "@evm/fleet";
+import { type FleetRecord, forecast } from "@evm/fleet";
 import { type FleetService, type Handlers, type PlanFleetsRequest, RpcError } from "@evm/protocol";
 import { applyFleets, declaredRecord, parseSpecs } from "./apply.ts";
 import { assertActive, changeFleet, findFleet } from "./change-fleet.ts";
@@ -31,7 +31,7 @@ export function fleetHandlers(context: ApiContext): Handlers<typeof FleetService
       };
     },
     async planFleets(request) {
-      const plan = reconcile(hypothetical(context, request));
+      const plan = forecast(hypothetical(context, request));
       const notes = plan.notes.map((note) => note.text);
       return { plan: planCodec.toWire({ ...plan, notes }) };
     },

@@ -1,0 +1,113 @@
+/**
+ * What a change would come to in the end, not just in its next pass: `reconcile` is asked again and
+ * again in a world in which every host that is up obeys at once, until nothing is left to do. What
+ * an operator then sees of an instance is one action, though it takes several passes.
+ */
+import type { HostName, InstanceName } from "./ids.ts";
+import type { OrderedInstance, Orders } from "./orders.ts";
+import type { Action, Plan } from "./plan.ts";
+import { reconcile } from "./reconcile.ts";
+import type { Observed, Report } from "./report.ts";
+import type { HostView, Snapshot } from "./snapshot.ts";
+
+export type Forecast = Pick<Plan, "actions" | "waiting" | "notes">;
+
+/**
+ * A rolling update of one instance at a time takes three passes for each. What is not reached is
+ * left out of `actions`, and `waiting` says of it that it waits for its turn.
+ */
+const MAX_PASSES = 600;
+
+/** One action for each instance that would change, in the order in which it would begin. */
+export function forecast(snapshot: Snapshot): Forecast {
+  const outcomes = new Map<InstanceName, Action>();
+  let world = snapshot;
+  for (let pass = 1; ; pass++) {
+    const plan = reconcile(world);
+    for (const action of plan.actions) {
+      outcomes.set(action.instance, outcome(outcomes.get(action.instance), action));
+    }
+    const isSettled = plan.orders.length === 0 && plan.forgottenFleets.length === 0;
+    if (isSettled || pass === MAX_PASSES) {
+      const actions = [...outcomes.values()].filter(({ kind }) => kind !== "forget");
+      return { actions, waiting: plan.waiting, notes: plan.notes };
+    }
+    world = obeyed(world, plan);
+  }
+}
+
+/** How much an action says of what becomes of its instance. */
+const WEIGHT = {
+  forget: 0,
+  stop: 1,
+  discard: 2,
+  resume: 3,
+  create: 4,
+  restart: 4,
+  replace: 4,
+  move: 4,
+} as const satisfies Record<Action["kind"], number>;
+
+/** The one that says more; the reason is that of the first step towards it. */
+function outcome(before: Action | undefined, next: Action): Action {
+  if (before === undefined) return next;
+  if (WEIGHT[next.kind] < WEIGHT[before.kind]) return before;
+  const isFirstStep = before.kind === "stop" && next.kind !== "stop";
+  return isFirstStep ? { ...next, reason: before.reason } : next;
+}
+
+/** The world after every host that is up has carried out the plan and reported so. */
+function obeyed(world: Snapshot, plan: Plan): Snapshot {
+  const orders = new Map<HostName, Orders>(plan.orders.map((it) => [it.host, it]));
+  const forgotten = new Set(plan.forgottenFleets);
+  return {
+    ...world,
+    fleets: world.fleets.filter(({ spec }) => !forgotten.has(spec.name)),
+    hosts: world.hosts.map((host) => {
+      const given = orders.get(host.name);
+      return given === undefined ? host : withOrders(host, given);
+    }),
+  };
+}
+
+function withOrders(host: HostView, orders: Orders): HostView {
+  if (host.liveness !== "up" || host.report === undefined) return { ...host, orders };
+  return { ...host, orders, report: obedientReport(host.report, orders) };
+}
+
+function obedientReport(report: Report, orders: Orders): Report {
+  const kinds = new Map(orders.templates.map((it) => [it.digest, it.template.kind]));
+  const seen = new Map(report.instances.map((it) => [keyOf(it), it]));
+  const instances = orders.instances.flatMap((ordered): readonly Observed[] => {
+    const kind = kinds.get(ordered.template);
+    const before = seen.get(keyOf(ordered));
+    seen.delete(keyOf(ordered));
+    if (ordered.desired === "discard" || kind === undefined) return [];
+    if (ordered.desired === "stop" && before === undefined) return [];
+    const phase = ordered.desired === "run" ? "ready" : "stopped";
+    return [{ ...fresh(ordered, kind), ...before, phase, reason: undefined, exit: undefined }];
+  });
+  const others = [...seen.values()].map((it): Observed => ({ ...it, phase: "stopped" }));
+  const { epoch, generation } = orders;
+  return { ...report, epoch, generation, instances: [...instances, ...others] };
+}
+
+const keyOf = (item: Pick<Observed, "name" | "incarnation">): string =>
+  `${item.name}.${item.incarnation}`;
+
+function fresh(ordered: OrderedInstance, kind: Observed["kind"]): Observed {
+  return {
+    name: ordered.name,
+    fleet: ordered.fleet,
+    index: ordered.index,
+    incarnation: ordered.incarnation,
+    kind,
+    template: ordered.template,
+    phase: "ready",
+    since: 0,
+    restarts: 0,
+    reason: undefined,
+    exit: undefined,
+    address: undefined,
+  };
+}
