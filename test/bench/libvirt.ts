@@ -39,7 +39,7 @@ type Measured = Omit<Row, "evmFaster" | "evmCheaper">;
 /** How often what covers all domains is asked for: 50 lists of 1,000 are much like 50,000 calls. */
 const CALLS_FOR_ALL = 50;
 /** Enough for V8 to have compiled what an agent, which runs for months, has long compiled. */
-const WARM_UP_DOMAINS = 200;
+const WARM_UP_DOMAINS = 1_000;
 /** More processes at once than the machine has CPUs for gain nothing. */
 const PROCESSES = 4;
 
