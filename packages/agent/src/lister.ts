@@ -17,6 +17,13 @@ const MIN_INTERVAL_MS = 50;
  * milliseconds before its list shows it (measured), and only the next poll would see it.
  */
 const ECHOES_MS = [50, 400];
+/**
+ * While an instance is up and its readiness not shown yet, it lists this often: no runtime tells of
+ * a text on a console, and the next one may wait for this one's place. Listing 300 VMs takes 11 ms.
+ */
+const READINESS_POLL_MS = 250;
+/** One that is not ready by then can wait for the usual poll. */
+const MAX_BOOT_MS = 300_000;
 /** A watch that broke off is opened again after this; meanwhile polling goes on. */
 const REWATCH_MS = 2_000;
 
@@ -79,9 +86,17 @@ export class Lister {
       await this.#list(signal);
       onListed();
       await clock.sleep(MIN_INTERVAL_MS, signal);
-      const wasWoken = await this.#wake.wait(ECHOES_MS[quietRounds] ?? POLL_MS, clock, signal);
+      const waitMs = ECHOES_MS[quietRounds] ?? this.#pollMs();
+      const wasWoken = await this.#wake.wait(waitMs, clock, signal);
       quietRounds = wasWoken ? 0 : quietRounds + 1;
     }
+  }
+
+  #pollMs(): number {
+    const since = this.#options.clock.now() - MAX_BOOT_MS;
+    const isAwaited = ({ state, startedAt = 0 }: DriverInstance) =>
+      state === "running" && startedAt > since;
+    return this.#latest.instances.some(isAwaited) ? READINESS_POLL_MS : POLL_MS;
   }
 
   async #list(signal: AbortSignal): Promise<void> {
