@@ -32,7 +32,7 @@ test("what is up and not ready yet is looked at several times a second, and no l
   const running = lister.run(signal);
   await driver.prepare({ ...spec, fleet: FLEET.name }, { signal, onProgress() {} });
   await driver.start(spec, signal);
-  await clock.advance(6_000);
+  await clock.advance(3_500);
   expect(lister.latest.instances.map(({ state }) => state)).toEqual(["ready"]);
   const before = listings;
   await clock.advance(20_000);
