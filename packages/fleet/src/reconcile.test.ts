@@ -324,6 +324,16 @@ describe("what an operator asks of one instance", () => {
     expect(actions(made)).toContain("restart web-0000.2 on h1");
   });
 
+  test("a restart waits for no turn during an update either", () => {
+    const fleet = changed({ replicas: 2 });
+    const record = { ...fleet, wishes: [{ index: 0, isStopped: false, minIncarnation: 2 }] };
+    const entries = [anEntry(), anEntry({ index: 1, desired: "stop" })];
+    const seen = [ready(), ready({ index: 1, phase: "stopping" })];
+    expect(written(plan([record], [host("h1", entries, seen), aHost("h2")]))).toEqual([
+      "h1: web-0000.1 stop, web-0001.1 stop",
+    ]);
+  });
+
   test("a restart asked for several times skips incarnations", () => {
     const half = host("h1", [anEntry({ desired: "stop" })], [stopped()]);
     expect(written(plan([wish({ minIncarnation: 5 })], [half]))).toEqual([
@@ -351,6 +361,30 @@ describe("a host that drains", () => {
     const made = plan([aFleet()], [host("h1", [anEntry()], [ready()], draining)]);
     expect(made.orders).toEqual([]);
     expect(reasons(made)).toEqual(["web-0000: runs on, as there is no room to move it"]);
+  });
+
+  test("stops no more than there is room for elsewhere, however many may be unavailable", () => {
+    const fleet = aFleet({ replicas: 2, update: { maxUnavailable: 2 } });
+    const entries = [anEntry(), anEntry({ index: 1 })];
+    const seen = [ready(), ready({ index: 1 })];
+    const small = { capacity: { vcpuMillis: 500, memoryMib: 256, diskMib: 0 } };
+    const both = [host("h1", entries, seen, draining), aHost("h2", small)];
+    expect(written(plan([fleet], both))).toEqual(["h1: web-0000.1 stop, web-0001.1 run"]);
+
+    const half = [
+      host("h1", [anEntry({ desired: "stop" }), anEntry({ index: 1 })], seen, draining),
+      aHost("h2", small),
+    ];
+    const next = plan([fleet], half);
+    expect(next.orders).toEqual([]);
+    expect(reasons(next)).toContain("web-0001: runs on, as there is no room to move it");
+  });
+
+  test("keeps a disk until its instance has another host, even where room was lost meanwhile", () => {
+    const half = host("h1", [anEntry({ desired: "stop" })], [stopped()], draining);
+    const made = plan([aFleet()], [half]);
+    expect(made.orders).toEqual([]);
+    expect(reasons(made)).toEqual(["web-0000: no host admits it"]);
   });
 
   test("keeps what has done its work and is not to run again", () => {

@@ -10,11 +10,11 @@
  *  4. adopt         what runs and is newer than every order is ordered where it is (I1)
  *  5. supersede     stop all but the newest incarnation of an instance; keep their disks (I4)
  *  6. countPromises what is promised on every host (I3)
- *  7. settleFleet   what each wanted instance needs: nothing, stop, resume, an end, a host; what
- *                   is to be made afresh is stopped in turn, and only once its host reports it
- *                   stopped does the next incarnation get a host (I1)
+ *  7. settleFleet   what each wanted instance needs: nothing, stop, resume, an end, a host; only
+ *                   once its host reports it stopped does the next incarnation get a host (I1)
  *  8. assign        hosts for those that need one (I3), or the reasons why there is none (I8)
- *  9. writeOrders   the documents that change, under this epoch and the next generation (I5)
+ *  9. endInTurn     what is to be made afresh is stopped in turn, where there is room left for it
+ * 10. writeOrders   the documents that change, under this epoch and the next generation (I5)
  *
  * The newest entry of an instance says all: `run` is where it is; `stop` is resting, on its way to
  * be made afresh, or abandoned on a lost host, and which of these follows from wish, template and
@@ -27,12 +27,13 @@
 import type { FleetName } from "./ids.ts";
 import type { Plan } from "./plan.ts";
 import { adopt } from "./reconcile/adopt.ts";
-import { assign, type Batch } from "./reconcile/assign.ts";
+import { assign } from "./reconcile/assign.ts";
 import { countPromises } from "./reconcile/count-promises.ts";
 import { Demands } from "./reconcile/demands.ts";
+import { endInTurn } from "./reconcile/end-in-turn.ts";
 import { forget } from "./reconcile/forget.ts";
 import { retire } from "./reconcile/retire.ts";
-import { settleFleet } from "./reconcile/settle-fleet.ts";
+import { type SettledFleet, settleFleet } from "./reconcile/settle-fleet.ts";
 import { supersede } from "./reconcile/supersede.ts";
 import { survey } from "./reconcile/survey.ts";
 import type { Work } from "./reconcile/work.ts";
@@ -51,13 +52,14 @@ export function reconcile(snapshot: Snapshot): Plan {
   supersede(work);
   const demands = new Demands(work);
   countPromises(work, demands);
-  const batches: Batch[] = [];
+  const settled: SettledFleet[] = [];
   for (const fleet of work.fleets.values()) {
     const { record } = fleet;
     if (record?.state !== "active") continue;
-    batches.push({ record, vacancies: settleFleet(work, demands, fleet, record) });
+    settled.push(settleFleet(work, demands, fleet, record));
   }
-  assign(work, demands, batches);
+  assign(work, demands, settled);
+  for (const fleet of settled) endInTurn(work, demands, fleet);
   return {
     orders: writeOrders(work),
     actions: work.actions,

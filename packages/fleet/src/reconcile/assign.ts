@@ -1,63 +1,80 @@
+import type { Digest } from "../ids.ts";
 import type { Cluster } from "../place.ts";
 import { place } from "../place.ts";
 import type { PlaceRequest } from "../rule.ts";
-import type { FleetRecord } from "../snapshot.ts";
 import type { Resources } from "../spec.ts";
 import type { Cause } from "./decide.ts";
 import type { Demands } from "./demands.ts";
-import { actionOn, addEntry, type HostWork, type Member, type Work, wait } from "./work.ts";
+import { reserve } from "./reserve.ts";
+import type { SettledFleet } from "./settle-fleet.ts";
+import { actionOn, addEntry, type Entry, type Member, order, type Work, wait } from "./work.ts";
 
 /** An instance that needs a host. */
 export type Vacancy = {
   readonly member: Member;
   readonly incarnation: number;
-  /** Where its last incarnation was, and why it is not there any more. */
-  readonly prior: HostWork | undefined;
+  /** Its last incarnation, and why it is not to go on. */
+  readonly prior: Entry | undefined;
   readonly cause: Cause | undefined;
+  /** True where the end of `prior` was planned, so that its disk may go. */
+  readonly discardsPrior: boolean;
 };
-
-/** The vacancies of one fleet, by index: they all ask for the same. */
-export type Batch = { readonly record: FleetRecord; readonly vacancies: readonly Vacancy[] };
 
 /**
  * Gives every vacancy a host, or says why there is none. Those that are made afresh on their own
- * host come first, for the room there is theirs; then fleet by fleet, the large before the small,
- * which packs better.
+ * host come first, for the room there is theirs; then those that have to move, and room is kept for
+ * those that will; then new ones. Of each the large come before the small, which packs better.
  */
-export function assign(work: Work, demands: Demands, batches: readonly Batch[]): void {
+export function assign(work: Work, demands: Demands, fleets: readonly SettledFleet[]): void {
   const hostOf = new Map(work.hosts.map((host) => [host.load.name, host]));
   const total = totalCapacity(work.cluster);
-  const sized = batches.map((batch) => {
-    const request = demands.toPlace(batch.record);
-    return { ...batch, request, size: sizeOf(request.resources, total) };
+  const sized = fleets.map((fleet) => {
+    const request = demands.toPlace(fleet.record);
+    return { ...fleet, request, size: sizeOf(request.resources, total) };
   });
   sized.sort((a, b) => b.size - a.size);
-  for (const isInPlace of [true, false]) {
-    for (const { record, request, vacancies } of sized) {
-      for (const vacancy of vacancies) {
-        if (staysInPlace(vacancy) === isInPlace) fill(record, request, vacancy);
+  fillThose(staysInPlace);
+  fillThose(moves);
+  for (const { request, endings } of sized) {
+    for (const ending of endings) reserve(work, demands, request, ending);
+  }
+  fillThose(isNew);
+
+  function fillThose(isTheirTurn: (vacancy: Vacancy) => boolean): void {
+    for (const fleet of sized) {
+      for (const vacancy of fleet.vacancies) {
+        if (isTheirTurn(vacancy)) fill(fleet.record.template, fleet.request, vacancy);
       }
     }
   }
 
-  function fill(record: FleetRecord, request: PlaceRequest, vacancy: Vacancy): void {
-    const { member, incarnation, prior, cause } = vacancy;
-    const prefer = staysInPlace(vacancy) ? prior?.load.name : undefined;
+  function fill(template: Digest, request: PlaceRequest, vacancy: Vacancy): void {
+    const { member, incarnation, prior, cause, discardsPrior } = vacancy;
+    if (discardsPrior && cause !== "move") discard(work, vacancy);
+    const prefer = staysInPlace(vacancy) ? prior?.host.load.name : undefined;
     const result = place(work.cluster, request, prefer);
     const host = result.kind === "placed" ? hostOf.get(result.host.name) : undefined;
     if (result.kind === "wait" || host === undefined) {
       wait(work, member, "no host admits it", result.kind === "wait" ? result.refusals : []);
       return;
     }
+    // Until it has another host it can be resumed where it was, should the drain be called off.
+    if (discardsPrior && cause === "move") discard(work, vacancy);
     work.cluster.claim(host.load, request, "all");
-    const { template } = record;
     const details = { incarnation, template, desired: "run", observed: undefined } as const;
     const entry = addEntry(member, host, details);
-    work.actions.push(actionOn(entry, cause ?? "create", REASONS[cause ?? "create"], prior));
+    work.actions.push(actionOn(entry, cause ?? "create", REASONS[cause ?? "create"], prior?.host));
   }
 }
 
+function discard(work: Work, { prior, cause }: Vacancy): void {
+  if (prior === undefined) return;
+  order(work, prior, "discard", `it has stopped, to be made afresh: ${cause}`);
+}
+
 const staysInPlace = ({ cause }: Vacancy): boolean => cause === "replace" || cause === "restart";
+const moves = ({ cause }: Vacancy): boolean => cause === "move";
+const isNew = ({ cause }: Vacancy): boolean => cause === undefined;
 
 const REASONS = {
   create: "it is wanted",

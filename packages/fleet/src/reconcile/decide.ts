@@ -14,6 +14,8 @@ export type Decision =
   | { readonly kind: "resume"; readonly entry: Entry }
   /** It runs, and is to be ended for a new incarnation when it is its turn. */
   | { readonly kind: "end"; readonly entry: Entry; readonly cause: Cause }
+  /** It is being ended for a new incarnation, and its host has not reported that it has. */
+  | { readonly kind: "ending"; readonly entry: Entry; readonly cause: Cause }
   /** A new incarnation is needed; `prior` is what it follows, `discard` whether that can go. */
   | { readonly kind: "place"; readonly prior: Entry | undefined; readonly discard: boolean }
   | { readonly kind: "wait"; readonly reason: string };
@@ -50,7 +52,7 @@ function decideOnLiveHost(member: Member, entry: Entry, wish: InstanceWish | und
     return { kind: "end", entry, cause };
   }
   if (isSettled(entry)) return place(member, entry, true);
-  return { kind: "wait", reason: stillStopping(entry) };
+  return { kind: "ending", entry, cause };
 }
 
 /**
@@ -65,8 +67,9 @@ function hasEnded({ observed, member }: Entry): boolean {
 
 /** Why this incarnation shall not stay as it is, where it is; absent where it may. */
 export function causeToEnd(entry: Entry, wish: InstanceWish | undefined): Cause | undefined {
-  if (entry.ordered.template !== entry.member.fleet.record?.template) return "replace";
+  // Asked for by name, so it comes before what concerns the whole fleet: it waits for no turn.
   if (entry.ordered.incarnation < (wish?.minIncarnation ?? 0)) return "restart";
+  if (entry.ordered.template !== entry.member.fleet.record?.template) return "replace";
   const { liveness, admin } = entry.host.view;
   return liveness === "lost" || admin === "draining" ? "move" : undefined;
 }
@@ -91,5 +94,6 @@ function place(member: Member, prior: Entry | undefined, discard: boolean): Deci
   return { kind: "place", prior, discard };
 }
 
-const stillStopping = ({ ordered, host }: Entry): string =>
+/** Why what follows an incarnation has to wait for it. */
+export const stillStopping = ({ ordered, host }: Entry): string =>
   `its incarnation ${ordered.incarnation} is still to be stopped on ${host.view.name}`;

@@ -2,9 +2,10 @@ import { admits, explainRefusals } from "../place.ts";
 import { nameSome } from "../rule.ts";
 import type { FleetRecord } from "../snapshot.ts";
 import type { Vacancy } from "./assign.ts";
-import { causeToEnd, type Decision, decide } from "./decide.ts";
+import { causeToEnd, type Decision, decide, stillStopping } from "./decide.ts";
 import type { Demands } from "./demands.ts";
-import { type Ending, endInTurn } from "./end-in-turn.ts";
+import type { Candidate } from "./end-in-turn.ts";
+import type { Ending } from "./reserve.ts";
 import { memberAt } from "./survey.ts";
 import {
   actionOn,
@@ -19,15 +20,29 @@ import {
   wait,
 } from "./work.ts";
 
-/** Decides for every instance that a fleet wants; gives those that need a host. */
+/** A fleet of which every instance has been looked at: what remains is a matter of room. */
+export type SettledFleet = {
+  readonly record: FleetRecord;
+  /** Need a host. By index: they all ask for the same. */
+  readonly vacancies: readonly Vacancy[];
+  /** Are being ended, and will need a host. */
+  readonly endings: readonly Ending[];
+  /** Run, and are to be ended when it is their turn. */
+  readonly candidates: readonly Candidate[];
+  /** How many of the fleet's instances are not ready now. */
+  readonly unavailable: number;
+};
+
+/** Decides for every instance that a fleet wants. */
 export function settleFleet(
   work: Work,
   demands: Demands,
   fleet: FleetWork,
   record: FleetRecord,
-): readonly Vacancy[] {
+): SettledFleet {
   const vacancies: Vacancy[] = [];
   const endings: Ending[] = [];
+  const candidates: Candidate[] = [];
   const failed: string[] = [];
   let unavailable = 0;
   for (let index = 0; index < record.spec.replicas; index += 1) {
@@ -47,7 +62,11 @@ export function settleFleet(
         resume(work, demands, record, decision.entry);
         break;
       case "end":
-        endings.push({ member, entry: decision.entry, cause: decision.cause, isAvailable });
+        candidates.push({ entry: decision.entry, cause: decision.cause, isAvailable });
+        break;
+      case "ending":
+        endings.push(decision);
+        wait(work, member, stillStopping(decision.entry));
         break;
       case "place":
         vacancies.push(vacate(work, member, decision));
@@ -57,9 +76,8 @@ export function settleFleet(
         break;
     }
   }
-  endInTurn(work, { request: demands.toPlace(record), demands, record, endings, unavailable });
   noteFailed(work, record, failed);
-  return vacancies;
+  return { record, vacancies, endings, candidates, unavailable };
 }
 
 const isReady = (entry: Entry): boolean =>
@@ -82,7 +100,7 @@ function resume(work: Work, demands: Demands, record: FleetRecord, entry: Entry)
   work.actions.push(actionOn(entry, "resume", "it is wanted again"));
 }
 
-/** What the newest incarnation leaves behind, and where the next one had better go. */
+/** What the newest incarnation leaves behind, and what the next one is to be. */
 function vacate(
   work: Work,
   member: Member,
@@ -90,17 +108,14 @@ function vacate(
 ): Vacancy {
   const wish = member.fleet.wishes.get(member.index);
   const cause = prior === undefined ? undefined : causeToEnd(prior, wish);
-  if (prior !== undefined) {
-    const { name, liveness } = prior.host.view;
-    if (discard) order(work, prior, "discard", `it has stopped, to be made afresh: ${cause}`);
-    else if (prior.desired === "run" && liveness === "lost") {
-      order(work, prior, "stop", `${name} is lost`);
-    }
+  if (prior?.desired === "run" && prior.host.view.liveness === "lost") {
+    order(work, prior, "stop", `${prior.host.view.name} is lost`);
   }
   return {
     member,
-    prior: prior?.host,
+    prior,
     cause,
+    discardsPrior: discard,
     incarnation: Math.max(highestIncarnation(member) + 1, wish?.minIncarnation ?? 1),
   };
 }
