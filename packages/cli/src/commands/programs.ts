@@ -1,6 +1,4 @@
 /** The other programs of EVM, by the command that people already have. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { CliError } from "../cli-error.ts";
@@ -25,8 +23,8 @@ export function addPrograms(program: Command): void {
       )
       .option("--config <file>", "file with settings")
       .addHelpText("after", `\nExample:\n  evm ${name} --config ${name}.yaml`)
-      .action(async ({ config }: { config?: string }) => {
-        await runProgram(name, config === undefined ? [] : ["--config", config]);
+      .action(({ config }: { config?: string }) => {
+        become(name, config === undefined ? [] : ["--config", config]);
       });
   }
   program
@@ -37,23 +35,17 @@ export function addPrograms(program: Command): void {
     )
     .option("--config <file>", "settings of the agent")
     .addHelpText("after", "\nExamples:\n  evm doctor\n  evm doctor --json")
-    .action(async ({ config }: { config?: string }) => {
+    .action(({ config }: { config?: string }) => {
       const { json = false } = program.opts<{ json?: boolean }>();
       const file = config === undefined ? [] : ["--config", config];
-      await runProgram("agent", ["doctor", ...(json ? ["--json"] : []), ...file]);
+      become("agent", ["doctor", ...(json ? ["--json"] : []), ...file]);
     });
 }
 
-/** Runs it in this terminal; this process waits, hands on signals, and fails as it does. */
-async function runProgram(program: Program, given: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, [programFile(program), ...given], { stdio: "inherit" });
-  // A terminal's Ctrl-C reaches the child by itself; a second SIGINT would cut its ending short.
-  const handOn = () => child.kill("SIGTERM");
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, handOn);
-  try {
-    const [code]: unknown[] = await once(child, "exit");
-    if (code !== 0) throw new CliError("failed", `evm ${program} ended with ${String(code)}`);
-  } finally {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.off(signal, handOn);
+/** This process becomes that program: whoever signals or kills the one has done so to the other. */
+function become(program: Program, given: readonly string[]): void {
+  if (process.execve === undefined) {
+    throw new CliError("failed", `evm ${program} needs Node 22.15 or newer, on Linux`);
   }
+  process.execve(process.execPath, [process.execPath, programFile(program), ...given]);
 }
