@@ -1,0 +1,121 @@
+/** What a test leaves on this machine, seen with the tools of libvirt and Docker alone. */
+import { execFile } from "node:child_process";
+import { chmod, mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
+
+const execute = promisify(execFile);
+
+/** No answer of a daemon takes so long, unless it hangs. */
+const TOOL_TIMEOUT_MS = 60_000;
+
+export async function run(command: string, ...words: readonly string[]): Promise<string> {
+  const { stdout } = await execute(command, words, { timeout: TOOL_TIMEOUT_MS });
+  return stdout;
+}
+
+export const virsh = (...words: readonly string[]): Promise<string> =>
+  run("virsh", "--connect", "qemu:///system", ...words);
+
+export const docker = (...words: readonly string[]): Promise<string> => run("docker", ...words);
+
+/** One container; `startedAt` and `pid` change with every start. */
+export type Container = {
+  readonly id: string;
+  readonly instance: string;
+  readonly image: string;
+  readonly isRunning: boolean;
+  readonly startedAt: string;
+  readonly pid: number;
+};
+
+/**
+ * The names and the folder that one test file uses. Whatever of it is left at the end is removed,
+ * without EVM's help.
+ */
+export class Footprint implements AsyncDisposable {
+  /** The host's name, and so the owner of what runs; begins the names of fleets. */
+  readonly name: string;
+  readonly folder: string;
+  readonly #directory: TemporaryDirectory;
+
+  private constructor(name: string, directory: TemporaryDirectory) {
+    this.name = name;
+    this.folder = directory.path;
+    this.#directory = directory;
+  }
+
+  static async make(what: string): Promise<Footprint> {
+    const directory = await temporaryDirectory(`e2e-${what}`);
+    // QEMU may run as another user, and reads pools below it.
+    await chmod(directory.path, 0o755);
+    return new Footprint(`e2e-${what}-${process.pid}`, directory);
+  }
+
+  /** A name for a fleet that no other test uses. */
+  fleet(what: string): string {
+    return `${this.name}-${what}`;
+  }
+
+  /** A new folder. */
+  async subfolder(name: string): Promise<string> {
+    const path = join(this.folder, name);
+    await mkdir(path);
+    return path;
+  }
+
+  /** Every domain of the test's, running or not. */
+  domains(): Promise<readonly string[]> {
+    return this.#domains("--all");
+  }
+
+  /** The process of each VM that runs, by its domain. */
+  async qemus(): Promise<Readonly<Record<string, number>>> {
+    const pidOf = async (name: string) =>
+      [name, Number(await readFile(`/run/libvirt/qemu/${name}.pid`, "utf8"))] as const;
+    return Object.fromEntries(await Promise.all((await this.#domains()).map(pidOf)));
+  }
+
+  /** Every container of the test's, running or not, by name. */
+  async containers(): Promise<readonly Container[]> {
+    const ids = await docker("ps", "-aq", "--filter", `label=evm.owner=${this.name}`);
+    if (ids.trim() === "") return [];
+    const found: {
+      Id: string;
+      Config: { Image: string; Labels: Record<string, string> };
+      State: { Running: boolean; StartedAt: string; Pid: number };
+    }[] = JSON.parse(await docker("inspect", ...ids.trim().split("\n")));
+    return found
+      .map(({ Id, Config, State }) => ({
+        id: Id,
+        instance: Config.Labels["evm.instance"] ?? "",
+        image: Config.Image,
+        isRunning: State.Running,
+        startedAt: State.StartedAt,
+        pid: State.Pid,
+      }))
+      .sort((a, b) => a.instance.localeCompare(b.instance));
+  }
+
+  async container(instance: string): Promise<Container> {
+    const found = (await this.containers()).find((one) => one.instance === instance);
+    if (found === undefined) throw new Error(`Docker has no container of ${instance}`);
+    return found;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const running = new Set(await this.#domains());
+    for (const name of await this.domains()) {
+      if (running.has(name)) await virsh("destroy", name);
+      await virsh("undefine", name);
+    }
+    for (const { id } of await this.containers()) await docker("rm", "--force", id);
+    await this.#directory[Symbol.asyncDispose]();
+  }
+
+  async #domains(...words: readonly string[]): Promise<readonly string[]> {
+    const names = (await virsh("list", "--name", ...words)).split("\n");
+    return names.filter((name) => name.startsWith(`${this.name}-`)).sort();
+  }
+}

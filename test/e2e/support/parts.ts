@@ -1,0 +1,114 @@
+/** The parts of EVM, each started by itself as on a rack, with settings from files and variables. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
+import { EVM, Evm } from "./evm.ts";
+import type { Footprint } from "./footprint.ts";
+import { Program } from "./program.ts";
+
+type PartsOptions = {
+  readonly pool: string;
+  /** Of the agent, beside those that every test needs. */
+  readonly settings?: object;
+};
+
+/** A nats-server, a coordinator and an agent; each can be killed and started again. */
+export class Parts implements AsyncDisposable {
+  readonly nats: NatsServer;
+  readonly #footprint: Footprint;
+  #coordinator: Program | undefined;
+  #agent: Program | undefined;
+  #evm: Evm | undefined;
+  #agentTelemetry = "";
+
+  private constructor(footprint: Footprint, nats: NatsServer) {
+    this.#footprint = footprint;
+    this.nats = nats;
+  }
+
+  static async start(footprint: Footprint, options: PartsOptions): Promise<Parts> {
+    const parts = new Parts(footprint, await startNatsServer());
+    try {
+      await parts.#configure(options);
+      await parts.startCoordinator();
+      await parts.startAgent();
+      return parts;
+    } catch (error) {
+      await parts[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get coordinator(): Program {
+    return started(this.#coordinator);
+  }
+
+  get agent(): Program {
+    return started(this.#agent);
+  }
+
+  /** Talks to the coordinator that was started last. */
+  get evm(): Evm {
+    return started(this.#evm);
+  }
+
+  async startCoordinator(): Promise<void> {
+    const file = join(this.#footprint.folder, "coordinator.yaml");
+    const program = new Program({
+      command: process.execPath,
+      arguments: [EVM, "coordinator", "--config", file],
+      environment: { EVM_COORDINATOR_NATS_SERVERS: JSON.stringify([this.nats.url]) },
+    });
+    this.#coordinator = program;
+    const [, api = ""] = await program.said(/"text":"serving".*"api":"([^"]+)"/);
+    this.#evm = new Evm(api);
+  }
+
+  async startAgent(): Promise<void> {
+    const file = join(this.#footprint.folder, "agent.yaml");
+    const program = new Program({
+      command: process.execPath,
+      arguments: [EVM, "agent", "--config", file],
+      environment: { EVM_AGENT_NATS_SERVERS: JSON.stringify([this.nats.url]) },
+    });
+    this.#agent = program;
+    const [, port] = await program.said(/"text":"serving metrics".*"port":(\d+)/);
+    this.#agentTelemetry = `http://127.0.0.1:${port}`;
+    await program.said(/"text":"ready"/);
+  }
+
+  /** How many instances the agent itself has in this phase. */
+  async countedByAgent(phase: string): Promise<number> {
+    const metrics = await (await fetch(`${this.#agentTelemetry}/metrics`)).text();
+    const lines = metrics.split("\n").filter((line) => line.startsWith("evm_instances{"));
+    return lines
+      .filter((line) => line.includes(`phase="${phase}"`))
+      .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#agent?.end();
+    await this.#coordinator?.end();
+    await this.nats[Symbol.asyncDispose]();
+  }
+
+  async #configure({ pool, settings = {} }: PartsOptions): Promise<void> {
+    const { folder, name } = this.#footprint;
+    const coordinator = { id: "c1", api: { port: 0 }, metrics: { port: 0 } };
+    const agent = {
+      host: name,
+      stateDir: join(folder, "agent"),
+      pools: [{ name: "main", path: pool }],
+      reserve: { diskMib: 0 },
+      metrics: { port: 0 },
+      ...settings,
+    };
+    await writeFile(join(folder, "coordinator.yaml"), JSON.stringify(coordinator));
+    await writeFile(join(folder, "agent.yaml"), JSON.stringify(agent));
+  }
+}
+
+function started<T>(part: T | undefined): T {
+  if (part === undefined) throw new Error("it has not been started");
+  return part;
+}
