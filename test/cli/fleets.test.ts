@@ -69,7 +69,7 @@ describe("apply", () => {
     await using cluster = await startCluster();
     const ran = await evm({ server: cluster.address }, "apply", "-f", "/nowhere/x.yaml");
     expect(ran.code).toBe(2);
-    expect(ran.err).toContain("reading /nowhere/x.yaml: ENOENT");
+    expect(ran.err).toContain("reading /nowhere/x.yaml: no such file or directory\n");
   });
 
   test("packs and stores the folder that a container is built from", async () => {
@@ -83,7 +83,8 @@ describe("apply", () => {
     const server = cluster.address;
     const ran = await evm({ server }, "apply", "-f", file, "--json");
     const { fleets } = JSON.parse(ran.out);
-    expect(ran.err).toMatch(/packing .*site\nuploading .*site \(/);
+    // What is over within a second is not worth a line.
+    expect(ran.err).toBe("");
     const digest = fleets[0].fleet.spec.template.container.build.contextDigest;
     const blob = await cluster.store.coordinator("c1").getBlob(digest, AbortSignal.timeout(5_000));
     expect(blob).not.toBeUndefined();

@@ -90,11 +90,14 @@ test("what is wrong with an image is said by the option that named it", async ()
   await using folder = await temporaryDirectory("cli");
   const server = cluster.address;
   const disk = join(folder.path, "disk.raw");
+  const none = join(folder.path, "none");
   await writeFile(disk, "disk");
   const add = (...args: readonly string[]) => evm({ server }, "images", "add", "x", ...args);
   const cases: readonly (readonly [readonly string[], string])[] = [
-    [["--disk", join(folder.path, "none")], "--disk: ENOENT"],
-    [["--disk", disk, "--kernel", join(folder.path, "none")], "--kernel: ENOENT"],
+    [["--disk", none], `--disk: ${none}: no such file or directory\n`],
+    [["--disk", disk, "--kernel", none], `--kernel: ${none}: no such file or directory\n`],
+    [["--disk", "http://"], '--disk: "http://"; expected a path, or a file:, http: or https: URL'],
+    [["--disk", disk, "--kernel", "file://h/k"], '--kernel: "file://h/k"; expected a path'],
     [["--disk", disk, "--disk-sha256", sha256("other")], "--disk-sha256: "],
     [["--disk", disk, "--disk-sha256", "abc"], '--disk-sha256: "abc"; expected 64 hex digits'],
     [["--disk", disk, "--disk-size", "5"], "--disk-size: 5; the file has 4 bytes"],

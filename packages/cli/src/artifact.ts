@@ -4,10 +4,10 @@ import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { CliError } from "./cli-error.ts";
+import { CliError, reasonOf } from "./cli-error.ts";
 import type { Context } from "./context.ts";
 import { bytes } from "./output/format.ts";
-import { startProgress } from "./output/progress.ts";
+import { startQuietProgress } from "./output/progress.ts";
 
 /** As the API takes it. */
 export type Artifact = {
@@ -31,14 +31,20 @@ const HEAD_DEADLINE_MS = 15_000;
 
 /** Reads a local file whole for its digest; of a remote one the digest must be given. */
 export function describeArtifact(context: Context, source: ArtifactSource): Promise<Artifact> {
-  const path = localPath(source.location);
+  const path = localPath(source.option, source.location);
   return path === undefined ? remote(context, source) : local(context, source, path);
 }
 
 /** The absolute path of a local file; undefined for what is elsewhere. */
-export function localPath(location: string): string | undefined {
-  if (/^https?:/i.test(location)) return undefined;
-  return /^file:/i.test(location) ? fileURLToPath(location) : resolve(location);
+export function localPath(option: string, location: string): string | undefined {
+  if (!/^(file|https?):/i.test(location)) return resolve(location);
+  try {
+    const url = new URL(location);
+    return url.protocol === "file:" ? fileURLToPath(url) : undefined;
+  } catch (cause) {
+    const expected = "expected a path, or a file:, http: or https: URL";
+    throw new CliError("usage", `${option}: "${location}"; ${expected}`, { cause });
+  }
 }
 
 /** The format that a disk says it has: qcow2 by its first bytes, else raw. */
@@ -53,24 +59,20 @@ async function local(
   { option, sha256, size: expectedSize }: ArtifactSource,
   path: string,
 ): Promise<Artifact> {
-  using progress = startProgress(terminal);
+  using progress = startQuietProgress(terminal);
   const hash = createHash("sha256");
   let size: number;
   let done = 0;
-  let shown = 0;
   try {
     ({ size } = await stat(path));
     for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES, signal })) {
       hash.update(chunk);
       done += chunk.length;
-      if (done - shown < PROGRESS_BYTES) continue;
-      shown = done;
       progress.update(`reading ${basename(path)}: ${bytes(done)} of ${bytes(size)}`);
     }
   } catch (cause) {
     if (signal.aborted) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new CliError("usage", `${option}: ${reason}`, { cause });
+    throw new CliError("usage", `${option}: ${path}: ${reasonOf(cause)}`, { cause });
   }
   const digest = `sha256:${hash.digest("hex")}`;
   assertAsSaid(option, { sha256, size: expectedSize }, { digest, size: done });
@@ -78,8 +80,6 @@ async function local(
 }
 
 const CHUNK_BYTES = 1024 * 1024;
-/** About what is read in a second. */
-const PROGRESS_BYTES = 512 * 1024 * 1024;
 
 function assertAsSaid(
   option: string,
@@ -128,8 +128,7 @@ async function remoteSize(option: string, location: string, signal: AbortSignal)
     if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
     length = response.headers.get("content-length");
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const text = `${option}: asking ${location} for its size: ${reason}; ${advice}`;
+    const text = `${option}: asking ${location} for its size: ${reasonOf(cause)}; ${advice}`;
     throw new CliError("failed", text, { cause });
   }
   if (length !== null && /^\d+$/.test(length)) return Number(length);

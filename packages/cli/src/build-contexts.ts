@@ -11,7 +11,7 @@ import { type FleetSpec, ImageService } from "@evm/protocol";
 import { CliError } from "./cli-error.ts";
 import type { Context } from "./context.ts";
 import { bytes } from "./output/format.ts";
-import { startProgress } from "./output/progress.ts";
+import { startQuietProgress } from "./output/progress.ts";
 
 /** As the API says: a request carries at most this much. */
 const PIECE_BYTES = 256 * 1024;
@@ -29,7 +29,7 @@ export async function packFleets(
   { terminal, signal }: Context,
   fleets: readonly ParsedFleet[],
 ): Promise<PackedFleets> {
-  using progress = startProgress(terminal);
+  using progress = startQuietProgress(terminal);
   /** By folder and Dockerfile: several fleets may be built from one. */
   const contexts = new Map<string, BuildContext>();
   const problems = new Set<string>();
@@ -60,12 +60,14 @@ export async function uploadContexts(
   { client, terminal, signal }: Context,
   contexts: PackedFleets["contexts"],
 ): Promise<void> {
-  using progress = startProgress(terminal);
+  using progress = startQuietProgress(terminal);
   for (const [key, context] of contexts) {
     const [folder = ""] = key.split("\n");
-    const size = bytes(context.content.byteLength);
-    progress.update(`uploading ${folder} (${size})`);
-    await client.clientStream(ImageService.method.uploadBuildContext, pieces(context), {
+    const requests = pieces(context, (count) => {
+      const size = bytes(context.content.byteLength);
+      progress.update(`uploading ${folder}: ${bytes(count)} of ${size}`);
+    });
+    await client.clientStream(ImageService.method.uploadBuildContext, requests, {
       signal,
       deadlineMs: UPLOAD_DEADLINE_MS,
     });
@@ -73,9 +75,10 @@ export async function uploadContexts(
 }
 
 /** The digest goes first and alone: a server that has the content asks for no more. */
-async function* pieces({ digest, content }: BuildContext) {
+async function* pieces({ digest, content }: BuildContext, onSent: (bytes: number) => void) {
   yield { digest };
   for (let at = 0; at < content.byteLength; at += PIECE_BYTES) {
     yield { data: content.subarray(at, at + PIECE_BYTES) };
+    onSent(Math.min(at + PIECE_BYTES, content.byteLength));
   }
 }

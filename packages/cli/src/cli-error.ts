@@ -1,3 +1,4 @@
+import { getSystemErrorMessage } from "node:util";
 import type { RpcError } from "@evm/protocol";
 
 /** What `evm` exits with. Scripts rely on it: codes are never reused. */
@@ -31,22 +32,39 @@ export class CliError extends Error {
 
 /** A failed call, with what helps. */
 export function fromRpcError(error: RpcError, server: string): CliError {
-  const lines = error.violations.map(({ field, description }) => `  ${field}: ${description}`);
+  const options = { cause: error };
+  // A message of one problem says it already.
+  const lines = error.violations
+    .filter(({ description }) => !error.message.includes(description))
+    .map(({ field, description }) => `  ${field}: ${description}`);
+  const text = [error.message, ...lines].join("\n");
   switch (error.code) {
     case "unavailable":
       return new CliError(
         "unavailable",
-        `no coordinator answers at ${server}: ${error.message}\n` +
-          "Start one with `evm dev`, or name another with --server or EVM_SERVER.",
-        { cause: error },
+        error.isAnswer
+          ? `the coordinator at ${server} cannot do this now: ${text}\nTry again in some seconds.`
+          : `no coordinator answers at ${server}: ${text}\n` +
+              "Start one with `evm dev`, or name another with --server or EVM_SERVER.",
+        options,
       );
     case "deadlineExceeded":
-      return new CliError("timeout", `no answer in time: ${error.message}`, { cause: error });
+      return new CliError("timeout", `${server} did not answer in time: ${text}`, options);
     case "notFound":
-      return new CliError("notFound", error.message, { cause: error });
+      return new CliError("notFound", text, options);
     case "invalidArgument":
-      return new CliError("usage", [error.message, ...lines].join("\n"), { cause: error });
+      return new CliError("usage", text, options);
     default:
-      return new CliError("failed", [error.message, ...lines].join("\n"), { cause: error });
+      return new CliError("failed", text, options);
   }
+}
+
+/** Why a file, or a fetch, failed: `no such file or directory`, without Node's code and call. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ("syscall" in error && "errno" in error && typeof error.errno === "number") {
+    return getSystemErrorMessage(error.errno);
+  }
+  // `fetch failed` says nothing; its cause does.
+  return error.cause instanceof Error ? reasonOf(error.cause) : error.message;
 }

@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describeFileProblem, type FleetFile, type ParsedFleet, parseFleetFiles } from "@evm/codec";
-import { CliError } from "./cli-error.ts";
+import { CliError, reasonOf } from "./cli-error.ts";
 import type { Input } from "./output/terminal.ts";
 
 /** Stands for the standard input. */
@@ -40,8 +40,7 @@ async function readSource(name: string, input: Input): Promise<readonly FleetFil
     );
   } catch (cause) {
     if (cause instanceof CliError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new CliError("usage", `reading ${name}: ${reason}`, { cause });
+    throw new CliError("usage", `reading ${name}: ${reasonOf(cause)}`, { cause });
   }
 }
 

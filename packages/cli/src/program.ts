@@ -19,7 +19,7 @@ import { addScale } from "./commands/scale.ts";
 import { addRestart, addStart, addStop } from "./commands/start-stop-restart.ts";
 import { addStatus } from "./commands/status.ts";
 import type { Terminal } from "./output/terminal.ts";
-import { createRun, DEFAULT_SERVER } from "./runner.ts";
+import { createRun, DEFAULT_SERVER, parseServer } from "./runner.ts";
 
 export type ProgramOptions = {
   readonly terminal: Terminal;
@@ -41,11 +41,11 @@ export function createProgram({ terminal, now, signal }: ProgramOptions): Comman
     .addOption(
       new Option("--server <address>", "coordinator to talk to")
         .env("EVM_SERVER")
+        .argParser(parseServer)
         .default(DEFAULT_SERVER),
     )
     .option("--json", "print JSON, for scripts")
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
-    .showHelpAfterError("(evm --help shows how)")
     .exitOverride()
     .addHelpText("after", EXIT_CODES_HELP);
   const run = createRun({ program, terminal, now, signal });
@@ -70,5 +70,13 @@ export function createProgram({ terminal, now, signal }: ProgramOptions): Comman
   addDev(program, terminal, signal);
   addPrograms(program);
   addCompletion(program, run);
+  pointToHelp(program);
   return program;
+}
+
+/** A wrong command line names the help of the command that it is about. */
+function pointToHelp(command: Command, parents = ""): void {
+  const path = `${parents}${command.name()}`;
+  command.showHelpAfterError(`(${path} --help shows how)`);
+  for (const child of command.commands) pointToHelp(child, `${path} `);
 }

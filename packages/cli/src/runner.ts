@@ -1,12 +1,22 @@
 /** Between the command line and a command: its context, and its failures as exit codes. */
 import { GrpcClient, RpcError } from "@evm/protocol";
 import { credentials } from "@grpc/grpc-js";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { CliError, EXIT_CODES, fromRpcError } from "./cli-error.ts";
 import type { Context } from "./context.ts";
 import { styled, type Terminal } from "./output/terminal.ts";
 
-export const DEFAULT_SERVER = "127.0.0.1:7070";
+export const DEFAULT_PORT = 7070;
+export const DEFAULT_SERVER = `127.0.0.1:${DEFAULT_PORT}`;
+
+/** A server as the command line names it: `host`, `host:port`, `[::1]:port` or `unix:path`. */
+export function parseServer(text: string): string {
+  if (/^unix:./.test(text)) return text;
+  const [, host, port = String(DEFAULT_PORT)] =
+    /^([\w.-]+|\[[\da-f:.]+\])(?::(\d+))?$/i.exec(text) ?? [];
+  if (host !== undefined && Number(port) <= 65_535) return `${host}:${port}`;
+  throw new InvalidArgumentError("Expected HOST:PORT, as in 127.0.0.1:7070, or unix:PATH.");
+}
 
 /** Wraps what a command does. Commander hands on its arguments, then its options. */
 export type Run = <Arguments extends unknown[]>(

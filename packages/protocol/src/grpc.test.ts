@@ -147,7 +147,11 @@ describe("unary calls", () => {
 
   test("fail with what the server makes of an unexpected error", async () => {
     const error = await failure(client.unary(FleetService.method.planFleets, {}, options));
-    expect(error).toMatchObject({ code: "internal", message: "bug: TypeError: a bug" });
+    expect(error).toMatchObject({
+      code: "internal",
+      message: "bug: TypeError: a bug",
+      isAnswer: true,
+    });
   });
 
   test("end at their deadline, and the handler hears of it", async () => {
@@ -185,7 +189,8 @@ describe("unary calls", () => {
   test("to a server that is not there are unavailable, and may be tried again", async () => {
     using nobody = new GrpcClient("127.0.0.1:1", credentials.createInsecure());
     const error = await failure(nobody.unary(FleetService.method.getFleet, {}, options));
-    expect(error).toMatchObject({ code: "unavailable", isTransient: true });
+    expect(error).toMatchObject({ code: "unavailable", isTransient: true, isAnswer: false });
+    expect(error).toHaveProperty("message", "connect ECONNREFUSED 127.0.0.1:1");
   });
 });
 

@@ -41,17 +41,24 @@ const DETAILS_KEY = "grpc-status-details-bin";
 export class RpcError extends Error {
   readonly code: RpcCode;
   readonly violations: readonly FieldViolation[];
+  /** Whether the server answered so; false for what was made up on this side. */
+  readonly isAnswer: boolean;
 
   /** @param message "what I was doing: what went wrong" */
   constructor(
     code: RpcCode,
     message: string,
-    options: { cause?: unknown; violations?: readonly FieldViolation[] } = {},
+    options: {
+      cause?: unknown;
+      violations?: readonly FieldViolation[];
+      isAnswer?: boolean;
+    } = {},
   ) {
     super(message, "cause" in options ? { cause: options.cause } : {});
     this.name = "RpcError";
     this.code = code;
     this.violations = options.violations ?? [];
+    this.isAnswer = options.isAnswer ?? false;
   }
 
   get isTransient(): boolean {
@@ -61,10 +68,23 @@ export class RpcError extends Error {
 
 /** What grpc-js gives to a client, as our error. */
 export function fromServiceError(error: ServiceError): RpcError {
-  return new RpcError(codeOf(error.code), error.details, {
+  // Every answer carries a content type, by gRPC's protocol; an error of grpc-js's own does not.
+  const isAnswer = error.metadata.get("content-type").length > 0;
+  return new RpcError(codeOf(error.code), isAnswer ? error.details : localText(error.details), {
     cause: error,
     violations: violationsOf(error.metadata),
+    isAnswer,
   });
+}
+
+/** What grpc-js says of its own failures, without how far its machinery had got. */
+function localText(details: string): string {
+  const [, connecting] =
+    /^No connection established\. Last error: (?:\w*Error: )?(.*?) Resolution note:/s.exec(
+      details,
+    ) ?? [];
+  const [deadline] = /^Deadline exceeded after [\d.]+s/.exec(details) ?? [];
+  return connecting?.replace(/\.$/, "") ?? deadline ?? details;
 }
 
 /** Our error as grpc-js's servers want it, field violations in google.rpc.BadRequest. */

@@ -1,7 +1,7 @@
 import { AddImageResponseSchema, ImageService } from "@evm/protocol";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Artifact, describeArtifact, detectFormat, localPath } from "../artifact.ts";
-import { CliError } from "../cli-error.ts";
+import { CliError, reasonOf } from "../cli-error.ts";
 import { type Context, callOptions } from "../context.ts";
 import { imageTable } from "../image-table.ts";
 import { DISK_FORMATS, type FormatWord, OS_FAMILIES, type OsWord } from "../image-words.ts";
@@ -103,7 +103,7 @@ async function describeImage(context: Context, name: string, options: Options) {
 }
 
 async function formatOf(disk: string): Promise<FormatWord> {
-  const path = localPath(disk);
+  const path = localPath("--disk", disk);
   if (path === undefined) {
     const [, extension] = /\.(qcow2|raw)$/.exec(new URL(disk).pathname) ?? [];
     if (extension === "qcow2" || extension === "raw") return extension;
@@ -112,8 +112,7 @@ async function formatOf(disk: string): Promise<FormatWord> {
   try {
     return await detectFormat(path);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new CliError("usage", `--disk: ${reason}`, { cause });
+    throw new CliError("usage", `--disk: ${path}: ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -1,7 +1,7 @@
 import { Phase } from "@evm/protocol";
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { bytes, duration, labels, phaseCounts, vcpus } from "./format.ts";
-import { startProgress } from "./progress.ts";
+import { startProgress, startQuietProgress } from "./progress.ts";
 import { recordingTerminal } from "./recording-terminal.testing.ts";
 import { table } from "./table.ts";
 import { styled } from "./terminal.ts";
@@ -62,6 +62,13 @@ describe("values", () => {
 });
 
 describe("progress", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
   test("in a log is a line for each that changed", () => {
     const terminal = recordingTerminal();
     {
@@ -71,6 +78,50 @@ describe("progress", () => {
       progress.update("a 2/2\nb 0/1");
     }
     expect(terminal.shown).toEqual({ out: "", err: "a 1/2\nb 0/1\na 2/2\n" });
+  });
+
+  test("in a log comes now and then, however often it changes", () => {
+    const terminal = recordingTerminal();
+    {
+      using progress = startProgress(terminal);
+      for (const ready of [1, 2, 3]) progress.update(`${ready}/9`);
+      expect(terminal.shown.err).toBe("1/9\n");
+      vi.advanceTimersByTime(2_000);
+      expect(terminal.shown.err).toBe("1/9\n3/9\n");
+      vi.advanceTimersByTime(60_000);
+      progress.update("4/9");
+      progress.update("5/9");
+    }
+    expect(terminal.shown.err).toBe("1/9\n3/9\n4/9\n5/9\n");
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("in a log tells at once, and once, what happens again and again", () => {
+    const terminal = recordingTerminal();
+    using progress = startProgress(terminal);
+    progress.update("1/9");
+    progress.update("2/9");
+    for (let attempt = 0; attempt < 3; attempt += 1) progress.tell("trying again");
+    expect(terminal.shown.err).toBe("1/9\ntrying again\n");
+  });
+
+  test("of a step shows nothing where that is over at once", () => {
+    const terminal = recordingTerminal();
+    {
+      using progress = startQuietProgress(terminal);
+      progress.update("packing");
+    }
+    expect(terminal.shown.err).toBe("");
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("of a step that takes longer shows how it stands", () => {
+    const terminal = recordingTerminal({ isErrTty: true });
+    using progress = startQuietProgress(terminal);
+    progress.update("packing");
+    progress.update("uploading");
+    vi.advanceTimersByTime(1_000);
+    expect(terminal.shown.err).toBe("\r\u001b[0Juploading");
   });
 
   test("on a terminal is drawn over itself, and leaves nothing behind", () => {

@@ -44,7 +44,7 @@ export async function waitFor<State>(
     } catch (error) {
       if (signal.aborted) break;
       if (!(error instanceof RpcError && error.isTransient)) throw error;
-      progress.update(`${error.message}; trying again`);
+      progress.tell(`${error.message}; trying again`);
       await sleep(REOPEN_GAP_MS, undefined, { signal }).catch(() => undefined);
     }
   }
