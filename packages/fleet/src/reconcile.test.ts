@@ -416,6 +416,12 @@ describe("a host that is lost", () => {
     expect(reasons(made)).toEqual(["web-0000: h1 is lost, and its fleet is to wait for it"]);
   });
 
+  test("stays ordered to run what fits nowhere else, which so goes on when the host returns", () => {
+    const made = plan([aFleet()], [host("h1", [anEntry()], [ready()], lost)]);
+    expect(made.orders).toEqual([]);
+    expect(reasons(made)).toEqual(["web-0000: no host admits it"]);
+  });
+
   test("and returns holds older incarnations stopped, in quarantine", () => {
     const made = plan(
       [aFleet()],

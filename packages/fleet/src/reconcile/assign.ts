@@ -60,6 +60,8 @@ export function assign(work: Work, demands: Demands, fleets: readonly SettledFle
     }
     // Until it has another host it can be resumed where it was, should the drain be called off.
     if (discardsPrior && cause === "move") discard(work, vacancy);
+    // Its host is lost. Until it has another it stays ordered, and goes on should the host return.
+    if (prior?.desired === "run") order(work, prior, "stop", `${prior.host.view.name} is lost`);
     work.cluster.claim(host.load, request, "all");
     const details = { incarnation, template, desired: "run", observed: undefined } as const;
     const entry = addEntry(member, host, details);

@@ -69,7 +69,7 @@ export function settleFleet(
         wait(work, member, stillStopping(decision.entry));
         break;
       case "place":
-        vacancies.push(vacate(work, member, decision));
+        vacancies.push(vacate(member, decision));
         break;
       case "wait":
         wait(work, member, decision.reason);
@@ -101,16 +101,9 @@ function resume(work: Work, demands: Demands, record: FleetRecord, entry: Entry)
 }
 
 /** What the newest incarnation leaves behind, and what the next one is to be. */
-function vacate(
-  work: Work,
-  member: Member,
-  { prior, discard }: Extract<Decision, { kind: "place" }>,
-): Vacancy {
+function vacate(member: Member, { prior, discard }: Extract<Decision, { kind: "place" }>): Vacancy {
   const wish = member.fleet.wishes.get(member.index);
   const cause = prior === undefined ? undefined : causeToEnd(prior, wish);
-  if (prior?.desired === "run" && prior.host.view.liveness === "lost") {
-    order(work, prior, "stop", `${prior.host.view.name} is lost`);
-  }
   return {
     member,
     prior,
