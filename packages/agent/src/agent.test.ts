@@ -211,6 +211,34 @@ test("no more instances start at once than there are slots", async () => {
   expect(world.runtime.instances().filter(({ state }) => state === "created")).toHaveLength(1);
 });
 
+test("what waits for its turn says so all the time, also while its driver cannot list", async () => {
+  await using world = new AgentWorld({ readyAfterMs: undefined });
+  world.slots = { ...world.slots, start: 1, isHeldUntilReady: true };
+  await world.order([0, 1].map((index) => ({ index, kind: "vm" }) as const));
+  world.start();
+  await world.clock.advance(3_000);
+  const [waiting] = world.runtime.instances().filter(({ state }) => state === "created");
+  const phases = new Set<string | undefined>();
+  for (let second = 0; second < 20; second++) {
+    const probability = second % 4 < 2 ? 1 : 0;
+    world.runtime.failSometimes("list", { code: "unavailable", isAfterEffect: false }, probability);
+    await world.clock.advance(1_000);
+    phases.add(waiting && world.reported(waiting)?.phase);
+  }
+  expect([...phases]).toEqual(["starting"]);
+});
+
+test("what is older than what is here waits for newer orders, and says so", async () => {
+  await using world = new AgentWorld();
+  await world.order([{ incarnation: 5 }]);
+  world.start();
+  await world.clock.advance(3_000);
+  await world.order([{ incarnation: 3 }]);
+  await world.clock.advance(3_000);
+  expect(world.states()).toEqual({ "web-0000.5": "ready" });
+  expect(world.reported(web(0, 3))?.reason).toBe("waits for newer orders: incarnation 5 is here");
+});
+
 test("what must end before the lease does not queue behind other stops", async () => {
   await using world = new AgentWorld({ isStubborn: true });
   world.slots = { ...world.slots, stop: 1 };
@@ -288,8 +316,8 @@ test("an ordered stop that takes its time is hurried when the lease ends", async
   expect(world.states()).toEqual({ "web-0000.1": "exited" });
 });
 
-test("without any lease what runs goes on, but nothing isolable starts", async () => {
-  await using world = new AgentWorld();
+test("an agent that restarts without a lease adopts what runs, for one lease at most", async () => {
+  await using world = new AgentWorld({ isStubborn: true });
   await world.order([{}], { onIsolation: "stop" });
   world.start();
   await world.clock.advance(10_000);
@@ -297,9 +325,93 @@ test("without any lease what runs goes on, but nothing isolable starts", async (
   world.leaseMs = undefined;
   await world.order([{}, { index: 1 }], { onIsolation: "stop" });
   world.start();
-  await world.clock.advance(60_000);
+  await world.clock.advance(3_000);
   expect(world.states()).toEqual({ "web-0000.1": "ready" });
+  await world.clock.advance(3_000);
+  expect(world.states()).toEqual({ "web-0000.1": "exited" });
   expect(world.reported(web(1))?.reason).toContain("waits for a lease");
+  world.leaseMs = 6_000;
+  await world.clock.advance(3_000);
+  expect(world.states()).toEqual({ "web-0000.1": "ready", "web-0001.1": "ready" });
+});
+
+test("what must end before the lease is tried again at once, whatever failed before", async () => {
+  await using world = new AgentWorld();
+  const fault = { code: "unavailable", isAfterEffect: false } as const;
+  await world.order([{}], { onIsolation: "stop" });
+  world.start();
+  await world.clock.advance(10_000);
+  world.runtime.failSometimes("stop", fault, 1);
+  await world.order([{ desired: "stop" }], { onIsolation: "stop" });
+  await world.clock.advance(60_000);
+  world.leaseMs = undefined;
+  await world.clock.advance(4_000);
+  world.runtime.failSometimes("stop", fault, 0);
+  await world.clock.advance(1_000);
+  expect(world.states()).toEqual({ "web-0000.1": "exited" });
+});
+
+const stepsBegun = (world: AgentWorld): number =>
+  world.log.filter((line) => line.includes("step begun")).length;
+
+test("what is gone as soon as it is made is made again seldom, and says why", async () => {
+  await using world = new AgentWorld();
+  world.runtime.onChange(() => world.runtime.forget(web(0)), new AbortController().signal);
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(120_000);
+  expect(stepsBegun(world)).toBeLessThan(10);
+  expect(world.reported(web(0))).toMatchObject({ phase: "preparing" });
+  expect(world.reported(web(0))?.reason).toContain("calls it done, but does not list it");
+});
+
+test("what goes on although it was stopped is stopped again seldom, and says why", async () => {
+  await using world = new AgentWorld();
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(3_000);
+  const end = new AbortController();
+  world.runtime.onChange(() => world.runtime.start(web(0)), end.signal);
+  const before = stepsBegun(world);
+  await world.order([]);
+  await world.clock.advance(120_000);
+  expect(stepsBegun(world) - before).toBeLessThan(10);
+  expect(world.reported(web(0))?.reason).toContain("calls it done, but lists it as ready");
+  end.abort();
+  await world.clock.advance(40_000);
+  expect(world.states()).toEqual({ "web-0000.1": "exited" });
+});
+
+test("what ends as soon as it is started backs off by its policy, and is given up", async () => {
+  await using world = new AgentWorld({ endsAfterMs: 0, exitCode: 1 });
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(120_000);
+  expect(stepsBegun(world)).toBe(5);
+  expect(world.reported(web(0))).toMatchObject({ phase: "failed", restarts: 3 });
+});
+
+test("a start that the end of the agent breaks off uses up no restart", async () => {
+  await using world = new AgentWorld();
+  world.runtime.setDelay("start", 60_000);
+  await world.order([{}], { restart: { ...FLEET.restart, mode: "never" } });
+  world.start();
+  await world.clock.advance(3_000);
+  await world.stop();
+  world.runtime.setDelay("start", 0);
+  world.start();
+  await world.clock.advance(3_000);
+  expect(world.reported(web(0))).toMatchObject({ phase: "ready", restarts: 0 });
+});
+
+test("the end of the agent is no fault of its drivers", async () => {
+  await using world = new AgentWorld();
+  world.start();
+  await world.clock.advance(1_000);
+  for (const verb of ["probe", "list"] as const) world.runtime.setDelay(verb, 5_000);
+  await world.clock.advance(32_000);
+  await world.stop();
+  expect(world.log.join("")).not.toMatch(/WARN|ERROR/i);
 });
 
 test("reports are written at most once a second, and now and then without news", async () => {

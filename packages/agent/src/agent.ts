@@ -69,8 +69,8 @@ export class Agent {
     const wake = () => this.#worker.wake();
     this.#tasks = new Tasks({
       onProgress: wake,
-      onEnd: (task) => {
-        this.#worker.taskEnded(task);
+      onEnd: (task, isDone) => {
+        this.#worker.taskEnded(task, isDone);
         if (task.kind === "prepare") this.#status.refresh();
       },
     });

@@ -23,6 +23,7 @@ export type Failure = {
   readonly step: TaskKind;
   /** Consecutive failures of this step. */
   readonly count: number;
+  readonly notedAt: Instant;
   readonly retryAt: Instant;
   readonly reason: string;
   /** False where trying again helps only once somebody mends the cause. */
@@ -52,8 +53,9 @@ export class Failures {
       ? Math.min(FIRST_RETRY_MS * 2 ** (count - 1), MAX_RETRY_MS)
       : FINAL_RETRY_MS;
     const jitter = 1 + JITTER * (2 * this.#random() - 1);
-    const retryAt = this.#clock.now() + Math.round(delayMs * jitter);
-    const failure = { step, count, retryAt, reason: errorText(error), isTransient };
+    const notedAt = this.#clock.now();
+    const retryAt = notedAt + Math.round(delayMs * jitter);
+    const failure = { step, count, notedAt, retryAt, reason: errorText(error), isTransient };
     this.#byKey.set(key, failure);
     return failure;
   }

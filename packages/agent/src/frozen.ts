@@ -3,7 +3,12 @@ import type { Listing } from "./lister.ts";
 import type { Task } from "./tasks.ts";
 
 /** A step that ended; only a listing begun after this one shows what came of it. */
-export type Outdated = { readonly task: Task; readonly listing: number };
+export type Outdated = {
+  readonly task: Task;
+  /** Whether its driver said that it is done. */
+  readonly isDone: boolean;
+  readonly listing: number;
+};
 
 export type FrozenInput = {
   readonly listings: ReadonlyMap<TemplateKind, Listing>;

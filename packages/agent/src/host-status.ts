@@ -68,6 +68,8 @@ export class HostStatus {
     const { kind } = driver;
     const call = { driver, verb: "probe", clock, metrics, signal } as const;
     const probe = await callDriver(call, (limited) => driver.probe(limited));
+    // What a probe says that was cut short is nothing about the driver.
+    signal.throwIfAborted();
     const detail = probe.isUsable ? probe.detail : probe.reason;
     const before = this.#view?.drivers.find((status) => status.kind === kind);
     if (before?.detail !== detail || before.isUsable !== probe.isUsable) {

@@ -7,6 +7,10 @@
  * before it orders them elsewhere (I2). The bound: a clock that drifts by less than
  * `MAX_CLOCK_DRIFT`, and an agent that runs. A frozen agent stops nothing: only a watchdog outside
  * of it could.
+ *
+ * An agent that has just started does not know what was granted before. It adopts what runs for
+ * `ASSUMED_LEASE_MS` at the most, and starts nothing on that account. So where it restarts while it
+ * is cut off, I2 holds but for the time that it was down.
  */
 import type { Clock } from "@evm/fleet";
 import type { HostStore } from "@evm/store";
@@ -25,8 +29,14 @@ const STOP_MARGIN_MS = 2_500;
 /** How long an instance may take to end by itself when the lease runs out. */
 export const ISOLATION_GRACE_MS = 1_000;
 
-/** `none`: never granted since this agent started. `ending`: too late to rely on it. */
-export type LeaseState = "none" | "held" | "ending";
+/** What coordinators grant unless they are told otherwise. */
+const ASSUMED_LEASE_MS = 6_000;
+
+/**
+ * `assumed`: none was granted since this agent started, but an earlier run of it may have got one.
+ * `ending`: too late to rely on it.
+ */
+export type LeaseState = "assumed" | "held" | "ending";
 
 export type LeaseOptions = {
   readonly store: Pick<HostStore, "host" | "heartbeat">;
@@ -40,21 +50,22 @@ export type LeaseOptions = {
 
 export class Lease {
   readonly #options: LeaseOptions;
+  #isGranted = false;
   /** When it can no longer be relied on, on the monotonic clock. */
-  #usableUntilMs: number | undefined;
+  #usableUntilMs: number;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
+    this.#usableUntilMs = usableUntilMs(options.clock.monotonicMs(), ASSUMED_LEASE_MS);
   }
 
   get state(): LeaseState {
-    if (this.#usableUntilMs === undefined) return "none";
-    return this.#options.clock.monotonicMs() < this.#usableUntilMs ? "held" : "ending";
+    if (this.#options.clock.monotonicMs() >= this.#usableUntilMs) return "ending";
+    return this.#isGranted ? "held" : "assumed";
   }
 
   /** How long it can be relied on if nobody renews it; undefined where it already cannot. */
   get remainingMs(): number | undefined {
-    if (this.#usableUntilMs === undefined) return undefined;
     const remainingMs = this.#usableUntilMs - this.#options.clock.monotonicMs();
     return remainingMs > 0 ? remainingMs : undefined;
   }
@@ -77,7 +88,8 @@ export class Lease {
       const grant = await withDeadline(deadline, (limited) => store.heartbeat(heartbeat, limited));
       if (grant === undefined) return;
       const before = this.state;
-      this.#usableUntilMs = sentAtMs + grant.leaseMs * (1 - MAX_CLOCK_DRIFT) - STOP_MARGIN_MS;
+      this.#isGranted = true;
+      this.#usableUntilMs = usableUntilMs(sentAtMs, grant.leaseMs);
       if (before === "held" || this.state !== "held") return;
       log.info("the lease is held", { epoch: grant.epoch, leaseMs: grant.leaseMs });
       onGained();
@@ -87,3 +99,6 @@ export class Lease {
     }
   }
 }
+
+const usableUntilMs = (sentAtMs: number, leaseMs: number): number =>
+  sentAtMs + leaseMs * (1 - MAX_CLOCK_DRIFT) - STOP_MARGIN_MS;

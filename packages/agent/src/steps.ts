@@ -1,5 +1,5 @@
 /** Carries out what `converge` decides, within limits: each step is one verb of a driver. */
-import type { Driver, InstanceSpec } from "@evm/drivers";
+import { type Driver, DriverError, type DriverInstance, type InstanceSpec } from "@evm/drivers";
 import type { Clock, Instant, ObservedPhase, Step, TemplateKind } from "@evm/fleet";
 import type { Log } from "@evm/telemetry";
 import { callDriver } from "./driver-call.ts";
@@ -7,7 +7,14 @@ import type { EventLog } from "./events.ts";
 import { type Failure, Failures } from "./failures.ts";
 import { type HistoryKeeper, isRestart } from "./history.ts";
 import type { AgentMetrics } from "./metrics.ts";
-import { keyOf, type Subject, type TaskContext, type TaskKind, type Tasks } from "./tasks.ts";
+import {
+  keyOf,
+  type Subject,
+  type Task,
+  type TaskContext,
+  type TaskKind,
+  type Tasks,
+} from "./tasks.ts";
 
 /** How many steps of each sort a driver carries out at once. */
 export type Slots = {
@@ -21,6 +28,9 @@ export type Slots = {
 
 /** How long an instance may take to end by itself: Docker's own default; a guest's shutdown. */
 const GRACE_MS: Record<TemplateKind, number> = { container: 10_000, vm: 30_000 };
+
+/** What must end by a certain time is tried again this soon: no failure may make it miss that. */
+const URGENT_RETRY_MS = 250;
 
 /** What an instance shows that waits for a slot; undefined: what its driver lists. */
 const QUEUED_PHASE: Record<TaskKind, ObservedPhase | undefined> = {
@@ -42,7 +52,7 @@ export type Hold = {
 export type StepOptions = {
   /** Instances of the same driver that still hold the slot of their start. */
   readonly booting: number;
-  /** Overrides how long it may take to end by itself. */
+  /** Overrides how long it may take to end by itself: it must end by a certain time. */
   readonly graceMs: number | undefined;
 };
 
@@ -90,7 +100,7 @@ export class StepRunner {
       const reason = `this host runs no ${step.driver}s: the driver is not enabled`;
       return { phase: "failed", reason, until: undefined };
     }
-    const hold = this.#backingOff(step) ?? this.#waitingForSlot(step, options);
+    const hold = this.#backingOff(step, options) ?? this.#waitingForSlot(step, options);
     if (hold !== undefined) return hold;
     tasks.start(subject, step.kind, (context) =>
       this.#carryOut(step, subject, context, () => this.#verb(step, driver, context, options)),
@@ -98,13 +108,38 @@ export class StepRunner {
     return undefined;
   }
 
-  #backingOff(step: Verb): Hold | undefined {
+  /**
+   * Judges a step that its driver calls done by the first listing after it. One without effect has
+   * failed: begun again at once, it would be begun thousands of times. What came of a start is for
+   * the restart policy to judge.
+   */
+  judge({ subject, kind }: Task, shown: DriverInstance | undefined): void {
+    const key = keyOf(subject);
+    if (hasWorked(kind, shown)) {
+      this.failures.clear(key);
+      return;
+    }
+    const found = shown === undefined ? "does not list it" : `lists it as ${shown.state}`;
+    const text = `${kind} ${key}: the ${subject.kind} driver calls it done, but ${found}`;
+    this.#noteFailure(key, subject.kind, kind, new DriverError("unavailable", text));
+  }
+
+  #noteFailure(key: string, driver: TemplateKind, step: TaskKind, error: unknown): Failure {
+    this.#options.metrics.stepFailures.inc({ kind: driver, step });
+    const failure = this.failures.note(key, step, error);
+    const { count: attempt, isTransient } = failure;
+    this.#options.log.warn("step failed", { instance: key, step, attempt, isTransient, error });
+    return failure;
+  }
+
+  #backingOff(step: Verb, { graceMs }: StepOptions): Hold | undefined {
     const failure = this.failures.of(keyOf(step));
-    const isDue = failure === undefined || this.#options.clock.now() >= failure.retryAt;
-    if (isDue || failure.step !== step.kind) return undefined;
+    if (failure?.step !== step.kind) return undefined;
+    const retryAt = graceMs === undefined ? failure.retryAt : failure.notedAt + URGENT_RETRY_MS;
+    if (this.#options.clock.now() >= retryAt) return undefined;
     // Whether a start that failed for good is tried again is for the restart policy to say.
     if (step.kind === "start" && !failure.isTransient) return undefined;
-    return { phase: shownPhase(failure), reason: failure.reason, until: failure.retryAt };
+    return { phase: shownPhase(failure), reason: failure.reason, until: retryAt };
   }
 
   #waitingForSlot(step: Verb, { booting, graceMs }: StepOptions): Hold | undefined {
@@ -124,7 +159,7 @@ export class StepRunner {
     subject: Subject,
     { signal }: TaskContext,
     work: () => Promise<void>,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { history, events, clock, metrics } = this.#options;
     const key = keyOf(subject);
     const log = this.#options.log.child({ instance: key, step: step.kind });
@@ -133,19 +168,23 @@ export class StepRunner {
     log.info("step begun", { reason: step.reason });
     try {
       await work();
-      this.failures.clear(key);
       log.info("step done", { ms: Math.round(clock.monotonicMs() - begunMs) });
-      if (!isRestart(step)) return;
+      if (!isRestart(step)) return true;
       metrics.restarts.inc({ kind: step.driver });
       const text = `${key} was restarted: ${step.reason}`;
       events.append({ severity: "warning", reason: "InstanceRestarted", text, instance: subject });
+      return true;
     } catch (error) {
-      if (signal.aborted) return log.info("step broken off", { reason: signal.reason });
-      metrics.stepFailures.inc({ kind: step.driver, step: step.kind });
-      const failure = this.failures.note(key, step.kind, error);
-      log.warn("step failed", { attempt: failure.count, isTransient: failure.isTransient, error });
+      if (signal.aborted) {
+        log.info("step broken off", { reason: signal.reason });
+        // A start that was not let happen is none. A stop may have been asked for all the same.
+        if (step.kind === "start") undo();
+        return false;
+      }
+      const { isTransient } = this.#noteFailure(key, step.driver, step.kind, error);
       // The host's trouble is not the instance's: it does not use up the instance's restarts.
-      if (failure.isTransient) undo();
+      if (isTransient) undo();
+      return false;
     }
   }
 
@@ -184,6 +223,19 @@ function specOf({ ordered, template }: Extract<Step, { kind: "prepare" }>): Inst
     template: template.template,
     image: template.image,
   };
+}
+
+function hasWorked(step: TaskKind, shown: DriverInstance | undefined): boolean {
+  switch (step) {
+    case "prepare":
+      return shown !== undefined;
+    case "start":
+      return true;
+    case "stop":
+      return shown?.state !== "running" && shown?.state !== "ready";
+    case "discard":
+      return shown === undefined;
+  }
 }
 
 function shownPhase({ step, isTransient }: Failure): ObservedPhase {

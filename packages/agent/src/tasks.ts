@@ -36,8 +36,8 @@ type Entry = {
 export type TasksOptions = {
   /** Called when a task says how far it is. */
   readonly onProgress: () => void;
-  /** Called when a task has ended, and is no longer listed. */
-  readonly onEnd: (task: Task) => void;
+  /** Called when a task has ended, and is no longer listed; `isDone`: its driver said so. */
+  readonly onEnd: (task: Task, isDone: boolean) => void;
 };
 
 export class Tasks {
@@ -48,8 +48,8 @@ export class Tasks {
     this.#options = options;
   }
 
-  /** Starts a task. There must be none for this incarnation. */
-  start(subject: Subject, kind: TaskKind, work: (context: TaskContext) => Promise<void>): void {
+  /** Starts a task, whose work tells whether it is done. There must be none for this incarnation. */
+  start(subject: Subject, kind: TaskKind, work: (context: TaskContext) => Promise<boolean>): void {
     const key = keyOf(subject);
     if (this.#entries.has(key)) throw new Error(`${kind} ${key}: another task runs`);
     const abort = new AbortController();
@@ -60,9 +60,9 @@ export class Tasks {
       this.#entries.set(key, { ...entry, task: { ...task, progress } });
       this.#options.onProgress();
     };
-    const done = work({ signal: abort.signal, onProgress }).finally(() => {
+    const done = work({ signal: abort.signal, onProgress }).then((isDone) => {
       this.#entries.delete(key);
-      this.#options.onEnd(task);
+      this.#options.onEnd(task, isDone);
     });
     this.#entries.set(key, { task, abort, done });
   }

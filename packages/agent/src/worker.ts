@@ -7,8 +7,8 @@
  *     had ended.
  *  W2 Whatever changes wakes the worker; it also looks by itself every `POLL_MS`.
  *  W3 A fleet with `onIsolation: stop` is started only under a lease, and stopped before it ends,
- *     as far as its driver answers. Where none was granted since the agent started, nothing is
- *     stopped: an agent that is restarted while nobody leads would stop what no leader gave away.
+ *     as far as its driver answers. What the agent finds running when it starts counts as under
+ *     one, for one lease at the most.
  */
 import {
   type Clock,
@@ -16,6 +16,7 @@ import {
   type Instant,
   isolated,
   type Observed,
+  type OrderedInstance,
   type Orders,
   type Step,
   type TemplateKind,
@@ -65,7 +66,8 @@ export class Worker {
   readonly #outdated = new Map<string, Outdated>();
   #observed: ReadonlyMap<string, Observed> = new Map();
   #shown: ReadonlyMap<string, Observed> = new Map();
-  #lastLease: Lease["state"] = "none";
+  #held: readonly Held[] = [];
+  #lastLease: Lease["state"] = "assumed";
   #passedAtMs: number;
 
   constructor(options: WorkerOptions) {
@@ -85,10 +87,10 @@ export class Worker {
   }
 
   /** A step ended: what its driver listed before says nothing about its instance (W1). */
-  taskEnded(task: Task): void {
+  taskEnded(task: Task, isDone: boolean): void {
     const lister = this.#options.listers.get(task.subject.kind);
     if (lister === undefined) return;
-    this.#outdated.set(keyOf(task.subject), { task, listing: lister.begun });
+    this.#outdated.set(keyOf(task.subject), { task, isDone, listing: lister.begun });
     lister.refresh();
     this.wake();
   }
@@ -123,7 +125,9 @@ export class Worker {
       history: history.records,
       now,
     });
-    const held = this.#begin(steps, orders);
+    const held = [...this.#frozenHeld(frozen), ...this.#begin(steps, orders)];
+    held.push(...this.#waitingForLease(steps));
+    this.#held = held;
     const previous = this.#shown;
     this.#shown = shownOf({ observed: this.#observed, held, previous, now });
     const wasAllListed = [...listings.values()].every((listing) => listing.number > 0);
@@ -140,7 +144,7 @@ export class Worker {
     const before = this.#lastLease;
     this.#lastLease = lease.state;
     if (orders === undefined || this.#lastLease !== "ending") return orders;
-    if (before === "held") {
+    if (before !== "ending") {
       log.warn("the lease ends: what is not to run in isolation is stopped");
       // A stop that takes its time is begun anew, with the time that is left.
       for (const { kind, subject } of tasks.all()) {
@@ -151,13 +155,15 @@ export class Worker {
     return isolated(orders);
   }
 
-  /** Drops the steps of which a listing has shown what came of them (W1). */
+  /** Drops the steps of which a listing has shown what came of them (W1), and judges them by it. */
   #dropOutdated(listings: Listings): void {
-    for (const [key, { task, listing }] of this.#outdated) {
+    for (const [key, { task, isDone, listing }] of this.#outdated) {
       const latest = listings.get(task.subject.kind);
-      if (latest?.problem === undefined && (latest?.number ?? 0) > listing) {
-        this.#outdated.delete(key);
-      }
+      if (latest === undefined || latest.problem !== undefined || latest.number <= listing)
+        continue;
+      this.#outdated.delete(key);
+      const shown = latest.instances.find((one) => keyOf(one) === key);
+      if (isDone) this.#options.steps.judge(task, shown);
     }
   }
 
@@ -176,6 +182,16 @@ export class Worker {
       failureOf: (key) => steps.failures.of(key)?.reason,
       previous: this.#observed,
       now,
+    });
+  }
+
+  /** What is frozen waits on as it did before: its phase must not change for want of a look. */
+  #frozenHeld(frozen: ReadonlySet<string>): readonly Held[] {
+    return this.#held.flatMap(({ subject, hold }) => {
+      const key = keyOf(subject);
+      if (!frozen.has(subject.name) || this.#outdated.has(key)) return [];
+      const reason = this.#observed.get(key)?.reason ?? hold.reason;
+      return [{ subject, hold: { ...hold, reason, until: undefined } }];
     });
   }
 
@@ -201,23 +217,37 @@ export class Worker {
     return held;
   }
 
-  #subjectOf(step: Step): Subject {
-    if (step.kind === "prepare") {
-      const { name, incarnation, fleet, index, template } = step.ordered;
-      return { name, incarnation, fleet, index, template, kind: step.driver };
-    }
-    const observed = this.#observed.get(keyOf(step));
-    if (observed === undefined) throw new Error(`${step.kind} ${keyOf(step)}: it does not exist`);
-    const { name, incarnation, fleet, index, template, kind } = observed;
-    return { name, incarnation, fleet, index, template, kind };
+  /** What it is about: something that exists, or is ordered. */
+  #subjectOf(step: Pick<Step, "name" | "incarnation" | "driver">): Subject {
+    const key = keyOf(step);
+    const isIt = (one: OrderedInstance) => keyOf(one) === key;
+    const it = this.#observed.get(key) ?? this.#options.orders()?.instances.find(isIt);
+    if (it === undefined) throw new Error(`a step of ${key}: it is neither there nor ordered`);
+    const { name, incarnation, fleet, index, template } = it;
+    return { name, incarnation, fleet, index, template, kind: step.driver };
+  }
+
+  /** What would run, were it not for the end of the lease (W3). */
+  #waitingForLease(steps: readonly Step[]): readonly Held[] {
+    const orders = this.#options.orders();
+    if (orders === undefined || this.#lastLease !== "ending") return [];
+    const busy = new Set(
+      [...steps, ...this.#options.tasks.all().map((it) => it.subject)].map(keyOf),
+    );
+    const kindOf = new Map(orders.templates.map((one) => [one.digest, one.template.kind]));
+    return orders.instances.flatMap((one) => {
+      const driver = kindOf.get(one.template);
+      const isWaiting =
+        one.desired === "run" && stopsInIsolation(orders, one) && !busy.has(keyOf(one));
+      if (driver === undefined || !isWaiting) return [];
+      return [{ subject: this.#subjectOf({ ...one, driver }), hold: WITHOUT_LEASE }];
+    });
   }
 
   #withoutLease(step: Step, isIsolable: boolean): Hold | undefined {
     const isStart = step.kind === "prepare" || step.kind === "start";
     if (!isStart || !isIsolable || this.#lastLease === "held") return undefined;
-    const reason =
-      "waits for a lease: its fleet says onIsolation: stop, and no coordinator answers";
-    return { phase: undefined, reason, until: undefined };
+    return WITHOUT_LEASE;
   }
 
   /** How many instances of each driver still hold the slot of their start. */
@@ -259,5 +289,11 @@ export class Worker {
   }
 }
 
-const stopsInIsolation = (orders: Orders, { fleet }: Subject): boolean =>
+const WITHOUT_LEASE: Hold = {
+  phase: undefined,
+  reason: "waits for a lease: its fleet says onIsolation: stop, and no coordinator answers",
+  until: undefined,
+};
+
+const stopsInIsolation = (orders: Orders, { fleet }: Pick<Subject, "fleet">): boolean =>
   orders.fleets.some((one) => one.name === fleet && one.onIsolation === "stop");

@@ -143,3 +143,11 @@ export class DriverError extends Error {
     return CODES[this.code].isTransient;
   }
 }
+
+/** What a verb fails with whose signal has fired: because its caller left, or its time was up. */
+export function cancelled(doing: string, signal: AbortSignal, cause: unknown): DriverError {
+  const { reason } = signal;
+  const isLate = reason instanceof DOMException && reason.name === "TimeoutError";
+  const text = isLate ? reason.message : "cancelled";
+  return new DriverError("cancelled", `${doing}: ${text}`, { cause });
+}

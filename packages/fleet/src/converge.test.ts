@@ -99,9 +99,11 @@ describe("what must not run", () => {
     expect(brief(steps({ ordered: [], observed: [older("stopped")] }))).toEqual([]);
   });
 
-  test("a newer incarnation than any ordered is left alone, and nothing started beside it", () => {
+  test("a newer incarnation than any ordered is left alone, and what is ordered waits", () => {
     const observed = [anObserved({ incarnation: 3 })];
-    expect(brief(steps({ ordered: two, observed }))).toEqual([]);
+    const list = steps({ ordered: two, observed });
+    expect(brief(list)).toEqual(["wait web-0000.2"]);
+    expect(list[0]?.reason).toBe("waits for newer orders: incarnation 3 is here");
   });
 
   test("preparing or starting is broken off where it is to stop", () => {

@@ -10,8 +10,8 @@
  *  2. What orders mark `discard` is removed once it is stopped. Nothing else ever is (I4).
  *  3. What is ordered to run is prepared, then started, and restarted as its policy says.
  *
- * An incarnation *newer* than every one ordered of that instance is left alone, and nothing of the
- * instance is started beside it: the host was once ordered to run it, so these orders are from
+ * An incarnation *newer* than every one ordered of that instance is left alone, and what is ordered
+ * of the instance waits beside it: the host was once ordered to run it, so these orders are from
  * before that (a restored store), and newer ones will follow.
  *
  * How a driver's states are to be observed:
@@ -109,8 +109,14 @@ function nextStep({ ordered, observed }: Instance, context: Context): Step | und
   if (doomed !== undefined) {
     return { kind: "discard", ...targetOf(doomed), reason: "ordered to be discarded" };
   }
-  if (target === undefined || observed.some(isBeyondOrders)) return undefined;
+  if (target === undefined) return undefined;
   const current = observed.find((one) => one.incarnation === target.incarnation);
+  const newest = observed.at(-1);
+  if (newest !== undefined && isBeyondOrders(newest)) {
+    return current === undefined || current.phase === "stopped"
+      ? waitForOrders(target, newest, context)
+      : undefined;
+  }
   return runStep(target, current, context);
 }
 
@@ -141,6 +147,17 @@ function stopStep(
     if (target === undefined) return "not in the orders: kept in quarantine (I4)";
     return `older than incarnation ${target.incarnation}, which is ordered`;
   }
+}
+
+function waitForOrders(
+  { name, incarnation, template }: OrderedInstance,
+  newest: Observed,
+  { templates }: Context,
+): Step | undefined {
+  const driver = templates.get(template)?.template.kind;
+  if (driver === undefined) return undefined;
+  const reason = `waits for newer orders: incarnation ${newest.incarnation} is here`;
+  return { kind: "wait", name, incarnation, driver, untilMs: undefined, reason };
 }
 
 function runStep(

@@ -42,8 +42,11 @@ export type Step =
   | (Target & { readonly kind: "stop"; readonly record: RestartRecord })
   /** Remove it with its disk: only ever because orders say so (I4). It is not running. */
   | (Target & { readonly kind: "discard" })
-  /** Nothing before `untilMs`; the agent may add jitter of its own when it looks again. */
-  | (Target & { readonly kind: "wait"; readonly untilMs: Instant })
+  /**
+   * Nothing before `untilMs`; the agent may add jitter of its own when it looks again. Absent: only
+   * other orders end it.
+   */
+  | (Target & { readonly kind: "wait"; readonly untilMs: Instant | undefined })
   /** Report it as `failed` from now on. */
   | (Target & { readonly kind: "giveUp"; readonly record: RestartRecord });
 

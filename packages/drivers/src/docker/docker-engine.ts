@@ -1,7 +1,7 @@
 /** The Docker daemon, with what dockerode lacks: deadlines, one kind of error, streams that end. */
 import type { Clock } from "@evm/fleet";
 import Dockerode, { type ContainerInspectInfo } from "dockerode";
-import { DriverError } from "../driver.ts";
+import { cancelled, DriverError } from "../driver.ts";
 import { alreadySo, toDriverError } from "./docker-error.ts";
 
 export type DockerEngineOptions = { readonly socketPath: string; readonly clock: Clock };
@@ -36,7 +36,7 @@ export class DockerEngine {
     signal.addEventListener("abort", cancel, { once: true });
     const settled = new AbortController();
     try {
-      if (signal.aborted) throw new DriverError("cancelled", `${doing}: cancelled`);
+      signal.throwIfAborted();
       // A race, because dockerode never answers when a response breaks off in the middle.
       return await Promise.race([
         work(this.#docker, ending.signal),
@@ -45,8 +45,7 @@ export class DockerEngine {
       ]);
     } catch (error) {
       ending.abort();
-      if (!signal.aborted) throw toDriverError(doing, error);
-      throw new DriverError("cancelled", `${doing}: cancelled`, { cause: error });
+      throw signal.aborted ? cancelled(doing, signal, error) : toDriverError(doing, error);
     } finally {
       settled.abort();
       signal.removeEventListener("abort", cancel);
@@ -79,8 +78,7 @@ export class DockerEngine {
       for await (const piece of opened)
         yield typeof piece === "string" ? Buffer.from(piece) : piece;
     } catch (error) {
-      if (!signal.aborted) throw toDriverError(doing, error);
-      throw new DriverError("cancelled", `${doing}: cancelled`, { cause: error });
+      throw signal.aborted ? cancelled(doing, signal, error) : toDriverError(doing, error);
     } finally {
       leaving.abort();
     }

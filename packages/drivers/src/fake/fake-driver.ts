@@ -2,6 +2,7 @@
 import { runtimeName, type TemplateKind } from "@evm/fleet";
 import {
   type ConsoleSession,
+  cancelled,
   type Driver,
   DriverError,
   type DriverInstance,
@@ -112,7 +113,7 @@ class FakeDriver implements Driver {
       return await this.#runtime.attempt(verb, signal, effect);
     } catch (error) {
       if (error instanceof DriverError || !signal.aborted) throw error;
-      throw new DriverError("cancelled", `${doing}: cancelled`, { cause: error });
+      throw cancelled(doing, signal, error);
     }
   }
 }
