@@ -42,7 +42,8 @@ test("an instance is stopped, started and restarted, and waited for", async () =
 test("what does not exist exits with 3", async () => {
   await using cluster = await startCluster();
   const server = cluster.address;
-  for (const line of ["stop x-0000", "explain x-0000", "logs x-0000", "drain h9", "scale x 1"]) {
+  const lines = ["stop x-0000", "explain x-0000", "logs x-0000", "drain h9", "scale x 1", "ps x"];
+  for (const line of [...lines, "ps --host h9"]) {
     const ran = await evm({ server }, ...line.split(" "));
     expect([line, ran.code, ran.out]).toEqual([line, 3, ""]);
     expect(ran.err).toContain("there is none of this name");
@@ -60,6 +61,23 @@ test("a drained host is empty when the wait for it ends, and can be taken back",
   const { out } = await evm({ server }, "ps", "--host", "h2");
   expect(out.match(/ready/g)).toHaveLength(2);
   expect((await evm({ server }, "undrain", "h1")).out).toBe("h1 is in service\n");
+});
+
+test("a drain with nowhere to go says at its timeout what stays, and why", async () => {
+  await using cluster = await startCluster();
+  await using _h1 = await startHost(cluster, "h1");
+  const server = await applyWeb(cluster);
+  const ran = await evm({ server }, "drain", "h1", "--wait", "--timeout", "300ms");
+  expect(ran).toMatchObject({ code: 4, out: "" });
+  expect(ran.err).toContain("2 instances are left\n  web-0000: ready on h1: ");
+});
+
+test("what is asked for without a wait is said to be under way", async () => {
+  await using cluster = await startCluster();
+  await using _host = await startHost(cluster, "h1");
+  const server = await applyWeb(cluster);
+  expect((await evm({ server }, "stop", "web-0001")).out).toBe("web-0001 is being stopped\n");
+  expect((await evm({ server }, "start", "web-0001")).out).toBe("web-0001 is being started\n");
 });
 
 test("the status tells who leads, what there is, and what waits", async () => {

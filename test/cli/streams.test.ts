@@ -125,6 +125,21 @@ describe("events", () => {
     expect(JSON.parse(json.out)).toEqual({ events: [], nextPageToken: "" });
   });
 
+  test("are aligned also where a reason is long", async () => {
+    await using cluster = await startCluster();
+    await using _host = await startHost(cluster, "h1");
+    const server = cluster.address;
+    await evm({ server, input: WEB }, "apply", "-f", "-", "--wait");
+    await evm({ server }, "restart", "web-0000");
+    const { out } = await evm({ server }, "events", "--instance", "web-0000");
+    expect(out).toContain("  InstanceRestartOrdered  web-0000  ");
+    const columns = out
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.indexOf("web-0000"));
+    expect(new Set(columns).size).toBe(1);
+  });
+
   test("are followed as lines of JSON, none twice and none left out", async () => {
     await using cluster = await startCluster();
     const server = cluster.address;

@@ -114,7 +114,8 @@ function parseDocument(document: Document, { file, text }: FleetFile, lines: Lin
   };
   const notYaml = (offset: number, reason: string): FileProblem => {
     const place = placeAt(offset);
-    const value = text.split("\n")[place.line - 1]?.trim();
+    // Empty at the end of what is cut off.
+    const value = text.split("\n")[place.line - 1]?.trim() || undefined;
     return { ...place, field: "", value, expected: `valid YAML (${reason})` };
   };
   if (document.errors.length > 0) {

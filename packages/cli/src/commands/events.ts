@@ -47,7 +47,7 @@ export function addEvents(program: Command, run: Run): void {
         const { terminal, isJson } = context;
         if (isJson) terminal.out(messageJson(ListEventsResponseSchema, { events: [...events] }));
         else if (events.length === 0) terminal.out("No events.\n");
-        else for (const event of events) terminal.out(eventLine(terminal, event));
+        else terminal.out(events.map(eventLines(terminal, events)).join(""));
       }),
     );
 }
@@ -76,10 +76,9 @@ async function follow(
   filter: Filter,
   before: readonly Event[],
 ): Promise<void> {
+  const line = eventLines(terminal, before);
   const show = (event: Event): void => {
-    terminal.out(
-      isJson ? messageLine(WatchEventsResponseSchema, { event }) : eventLine(terminal, event),
-    );
+    terminal.out(isJson ? messageLine(WatchEventsResponseSchema, { event }) : line(event));
   };
   for (const event of before) show(event);
   const request = { filter, afterSequence: before.at(-1)?.sequence ?? 0n };
@@ -89,23 +88,31 @@ async function follow(
   }
 }
 
-/** Columns that stay where they are while events come one by one. */
-const WIDTHS = { severity: 7, reason: 18, subject: 20 } as const;
+/** So wide at least, and wider from the first text on that needs it. */
+const MIN_WIDTHS = [20, 7, 18, 20] as const;
 
-export function eventLine(terminal: Terminal, event: Event): string {
-  const { atMs, severity, reason, fleet, instance, host, text } = event;
-  const columns = [
+/** Events as lines in columns that stay where they are while events come one by one. */
+function eventLines(terminal: Terminal, known: readonly Event[]): (event: Event) => string {
+  const cellsOf = ({ atMs, severity, reason, fleet, instance, host }: Event): readonly string[] => [
     `${new Date(Number(atMs)).toISOString().slice(0, 19)}Z`,
-    padded(severityText(terminal, severity), WIDTHS.severity),
-    padded(reason, WIDTHS.reason),
-    padded(instance || fleet || host || "-", WIDTHS.subject),
-    text,
+    severityText(terminal, severity),
+    reason,
+    instance || fleet || host || "-",
   ];
-  return `${columns.join("  ")}\n`;
+  const widths: number[] = [...MIN_WIDTHS];
+  const widen = (cells: readonly string[]): void => {
+    for (const [at, cell] of cells.entries()) {
+      widths[at] = Math.max(widths[at] ?? 0, widthOf(cell));
+    }
+  };
+  for (const event of known) widen(cellsOf(event));
+  return (event) => {
+    const cells = cellsOf(event);
+    widen(cells);
+    const padded = cells.map((cell, at) => cell + " ".repeat((widths[at] ?? 0) - widthOf(cell)));
+    return `${[...padded, event.text].join("  ")}\n`;
+  };
 }
-
-const padded = (text: string, width: number): string =>
-  text + " ".repeat(Math.max(0, width - widthOf(text)));
 
 function severityText(terminal: Terminal, severity: Severity): string {
   switch (severity) {

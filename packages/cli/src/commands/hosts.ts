@@ -61,7 +61,7 @@ function state(terminal: Terminal, { liveness, admin }: Host): string {
 }
 
 const vcpuUse = ({ promised, capacity }: Host): string =>
-  `${vcpus(promised?.vcpuMillis ?? 0)}/${vcpus(capacity?.vcpuMillis ?? 0)}`;
+  `${vcpus(promised?.vcpuMillis ?? 0)} / ${vcpus(capacity?.vcpuMillis ?? 0)}`;
 
 const memoryUse = ({ promised, capacity }: Host): string =>
   `${mebibytes(promised?.memoryMib ?? 0)} / ${mebibytes(capacity?.memoryMib ?? 0)}`;

@@ -1,7 +1,14 @@
-import { Desired, ListInstancesResponseSchema, Phase } from "@evm/protocol";
+import {
+  Desired,
+  FleetService,
+  HostService,
+  ListInstancesResponseSchema,
+  Phase,
+} from "@evm/protocol";
 import type { Command } from "commander";
+import { type Context, callOptions } from "../context.ts";
 import { instanceTable } from "../instance-table.ts";
-import { listInstances } from "../lists.ts";
+import { type InstanceFilter, listInstances } from "../lists.ts";
 import { messageJson } from "../output/json.ts";
 import type { Run } from "../runner.ts";
 
@@ -22,6 +29,7 @@ export function addPs(program: Command, run: Run): void {
           ...(options.host === undefined ? {} : { host: options.host }),
         };
         const found = await listInstances(context, filter);
+        if (found.length === 0) await assertKnown(context, filter);
         const instances = options.all === true ? found : newestOf(found);
         if (context.isJson) {
           const message = { instances: [...instances] };
@@ -31,6 +39,16 @@ export function addPs(program: Command, run: Run): void {
         }
       }),
     );
+}
+
+/** A fleet or host without instances is one thing, a name that was mistyped another. */
+async function assertKnown(context: Context, { fleet, host }: InstanceFilter): Promise<void> {
+  const options = callOptions(context);
+  const { client } = context;
+  if (fleet !== undefined) {
+    await client.unary(FleetService.method.getFleet, { name: fleet }, options);
+  }
+  if (host !== undefined) await client.unary(HostService.method.getHost, { name: host }, options);
 }
 
 /** One line for each instance: its newest incarnation, unless that is only being cleared away. */

@@ -29,7 +29,8 @@ export function addStart(program: Command, run: Run): void {
       const method = InstanceService.method.startInstance;
       const reply = await context.client.unary(method, { name }, callOptions(context));
       const instance = await settled(context, reply.instance, options, (now) => isReady(now));
-      show(context, instance, messageJson(StartInstanceResponseSchema, { instance }));
+      const json = messageJson(StartInstanceResponseSchema, { instance });
+      show(context, { instance, json, doing: options.wait === true ? undefined : "started" });
     }),
   );
 }
@@ -45,7 +46,8 @@ export function addStop(program: Command, run: Run): void {
       const method = InstanceService.method.stopInstance;
       const reply = await context.client.unary(method, { name }, callOptions(context));
       const instance = await settled(context, reply.instance, options, isAtRest);
-      show(context, instance, messageJson(StopInstanceResponseSchema, { instance }));
+      const json = messageJson(StopInstanceResponseSchema, { instance });
+      show(context, { instance, json, doing: options.wait === true ? undefined : "stopped" });
     }),
   );
 }
@@ -63,8 +65,8 @@ export function addRestart(program: Command, run: Run): void {
       const { minIncarnation } = reply;
       const isDone = (now: Instance) => now.incarnation >= minIncarnation && isReady(now);
       const instance = await settled(context, reply.instance, options, isDone);
-      const message = { instance, minIncarnation };
-      show(context, instance, messageJson(RestartInstanceResponseSchema, message));
+      const json = messageJson(RestartInstanceResponseSchema, { instance, minIncarnation });
+      show(context, { instance, json, doing: options.wait === true ? undefined : "restarted" });
     }),
   );
 }
@@ -106,6 +108,16 @@ async function settled(
 const hasFailed = ({ phase, desired }: Instance): boolean =>
   phase === Phase.FAILED && desired === Desired.RUN;
 
-function show({ terminal, isJson, now }: Context, instance: Instance, json: string): void {
-  terminal.out(isJson ? json : instanceTable(terminal, [instance], now()));
+type Shown = {
+  readonly instance: Instance;
+  readonly json: string;
+  /** What goes on; undefined where it was waited for. */
+  readonly doing: string | undefined;
+};
+
+function show({ terminal, isJson, now }: Context, { instance, json, doing }: Shown): void {
+  if (isJson) terminal.out(json);
+  else if (doing === undefined) terminal.out(instanceTable(terminal, [instance], now()));
+  // How it is now, before anything was done, would look as if nothing would be.
+  else terminal.out(`${instance.name} is being ${doing}\n`);
 }

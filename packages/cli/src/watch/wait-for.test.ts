@@ -7,7 +7,11 @@ import { type Wait, waitFor } from "./wait-for.ts";
 /** Waits for 3 on a watch that begins with each of `attempts` in turn. */
 const waitForThree = (
   attempts: readonly ((signal: AbortSignal) => AsyncIterable<number>)[],
-  options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
+  options: {
+    readonly signal?: AbortSignal;
+    readonly timeoutMs?: number;
+    readonly missing?: Wait<number>["missing"];
+  } = {},
 ) => {
   const terminal = recordingTerminal();
   const { signal = new AbortController().signal, timeoutMs = 60_000 } = options;
@@ -17,7 +21,7 @@ const waitForThree = (
     isDone: (state) => state === 3,
     progress: (state) => `at ${state}`,
     timeoutMs,
-    missing: (state) => `only ${state}`,
+    missing: options.missing ?? ((state) => `only ${state}`),
   };
   return { terminal, done: waitFor({ terminal, signal }, wait) };
 };
@@ -64,6 +68,19 @@ test("a wait that takes too long says what is missing", async () => {
   await expect(done).rejects.toMatchObject({
     reason: "timeout",
     message: "gave up after 0s: only 2",
+  });
+});
+
+test("a wait at whose end no coordinator answers says what was heard last", async () => {
+  const { done } = waitForThree([hanging], {
+    timeoutMs: 20,
+    missing: async () => {
+      throw new RpcError("unavailable", "nobody is there");
+    },
+  });
+  await expect(done).rejects.toMatchObject({
+    reason: "timeout",
+    message: "gave up after 0s: last heard: at 2; then: nobody is there",
   });
 });
 

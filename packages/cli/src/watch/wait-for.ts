@@ -33,6 +33,7 @@ export async function waitFor<State>(
   const signal = AbortSignal.any([context.signal, deadline]);
   using progress = startProgress(context.terminal);
   let last: { readonly state: State } | undefined;
+  let failure = "nothing was heard";
   while (!signal.aborted) {
     try {
       for await (const state of wait.watch(signal)) {
@@ -44,11 +45,22 @@ export async function waitFor<State>(
     } catch (error) {
       if (signal.aborted) break;
       if (!(error instanceof RpcError && error.isTransient)) throw error;
-      progress.tell(`${error.message}; trying again`);
+      failure = error.message;
+      progress.tell(`${failure}; trying again`);
       await sleep(REOPEN_GAP_MS, undefined, { signal }).catch(() => undefined);
     }
   }
   context.signal.throwIfAborted();
-  const missing = last === undefined ? "nothing was heard" : await wait.missing(last.state);
+  const missing = last === undefined ? failure : await whatIsMissing(wait, last.state);
   throw new CliError("timeout", `gave up after ${duration(wait.timeoutMs)}: ${missing}`);
+}
+
+/** What only a coordinator can tell is left out where none answers: the wait is over anyway. */
+async function whatIsMissing<State>(wait: Wait<State>, state: State): Promise<string> {
+  try {
+    return await wait.missing(state);
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+    return `last heard: ${wait.progress(state)}; then: ${error.message}`;
+  }
 }

@@ -1,6 +1,7 @@
 import type { Instance } from "@evm/protocol";
 import type { Context } from "../context.ts";
 import { phaseText } from "../output/format.ts";
+import { countText, missingLines } from "./missing.ts";
 import { instanceStates } from "./states.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -25,7 +26,10 @@ export const waitForInstances = (
     isDone: (instances) => pending(instances).length === 0,
     progress: (instances) => `waiting for ${named(pending(instances))}`,
     timeoutMs,
-    missing: (instances) => named(pending(instances)),
+    missing: async (instances) => {
+      const left = pending(instances);
+      return [`${countText(left.length)} left`, ...(await missingLines(context, left))].join("\n");
+    },
   });
 
 /** `web-0001 (stopping), web-0002 (ready) and 4 more` */

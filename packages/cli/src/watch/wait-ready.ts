@@ -1,14 +1,12 @@
 /** Waiting until fleets are ready. */
-import { ClusterService, Desired, type Fleet, type Instance, Phase } from "@evm/protocol";
+import { Desired, type Fleet, type Instance, Phase } from "@evm/protocol";
 import { CliError } from "../cli-error.ts";
-import { type Context, callOptions } from "../context.ts";
+import type { Context } from "../context.ts";
 import { listInstances } from "../lists.ts";
-import { phaseCounts, phaseText } from "../output/format.ts";
+import { phaseCounts } from "../output/format.ts";
+import { countText, missingLines } from "./missing.ts";
 import { fleetStates, newestByName } from "./states.ts";
 import { waitFor } from "./wait-for.ts";
-
-/** More lines are not read; `evm ps` shows all. */
-const MAX_SHOWN = 20;
 
 /**
  * The fleets as they are once each has as many ready instances as it wants.
@@ -58,26 +56,9 @@ export function readinessLine(name: string, fleet: Fleet | undefined): string {
 async function notReady(context: Context, names: readonly string[]): Promise<string> {
   const lists = await Promise.all(names.map((fleet) => listInstances(context, { fleet })));
   const missing = [...newestByName(lists.flat()).values()].filter(isMissing);
-  const { waiting } = await context.client.unary(
-    ClusterService.method.getClusterStatus,
-    {},
-    callOptions(context),
-  );
-  const waits = new Map(waiting.map(({ instance, reason }) => [instance, reason]));
-  const lines = missing.slice(0, MAX_SHOWN).map((instance) => {
-    const reason = instance.reason || waits.get(instance.name) || "";
-    return missingLine(instance, reason);
-  });
-  const more = missing.length - lines.length;
-  if (more > 0) lines.push(`  and ${more} more: evm ps`);
-  const count = missing.length === 1 ? "1 instance is" : `${missing.length} instances are`;
-  return [`${count} not ready`, ...lines].join("\n");
+  const lines = await missingLines(context, missing);
+  return [`${countText(missing.length)} not ready`, ...lines].join("\n");
 }
 
 const isMissing = ({ phase, desired }: Instance): boolean =>
   phase !== Phase.READY && !(phase === Phase.STOPPED && desired !== Desired.RUN);
-
-function missingLine({ name, phase, host }: Instance, reason: string): string {
-  const where = host === "" ? "" : ` on ${host}`;
-  return `  ${name}: ${phaseText(phase)}${where}${reason === "" ? "" : `: ${reason}`}`;
-}
