@@ -11,9 +11,9 @@
  * would say more, but libvirt changes the owner of the files that it opens, and with it that time.)
  */
 import { createHash } from "node:crypto";
-import { chmod, lstat, open, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { chmod, lstat, readFile, rm, writeFile } from "node:fs/promises";
 import type { Artifact } from "@evm/fleet";
+import { moveDurably } from "./durable.ts";
 import { hasCode } from "./image-error.ts";
 import { hashFile } from "./partial-file.ts";
 
@@ -59,9 +59,9 @@ export async function verifyBase(
 
 /** Turns a complete, verified and synced partial file into a base. */
 export async function installBase(partial: string, path: string): Promise<void> {
-  await chmod(partial, READ_ONLY);
-  await rename(partial, path);
-  await syncDirectory(dirname(path));
+  await moveDurably(partial, path);
+  // After the rename: a partial file that is read-only could not be gone on with.
+  await chmod(path, READ_ONLY);
   const stamp = await stampOf(path);
   if (stamp !== undefined) await writeFile(stampPath(path), stamp);
 }
@@ -80,9 +80,4 @@ async function stampOf(path: string): Promise<string | undefined> {
     if (hasCode(error, "ENOENT")) return undefined;
     throw error;
   }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  await using directory = await open(path);
-  await directory.sync();
 }

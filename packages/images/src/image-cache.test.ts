@@ -1,7 +1,17 @@
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -261,4 +271,30 @@ test("an artifact that no overlay needs can be evicted, and is fetched again", a
   expect(await readdir(join(folder, "bases"))).toEqual([]);
   await cache.ensure(artifact, options());
   expect(server.ranges).toHaveLength(2);
+});
+
+test("what cannot be known not to be needed is not evicted", async () => {
+  const cache = cacheWith();
+  await cache.ensure(artifact, options());
+  // A folder in the place of the note: it can be seen and not be read.
+  await mkdir(join(folder, "overlays", "web-0000.1", "needs"), { recursive: true });
+  await expect(cache.evict(artifact.digest)).rejects.toThrow(/^evicting sha256:.*EISDIR/);
+  expect(await readdir(join(folder, "bases"))).not.toEqual([]);
+});
+
+test("what a kill between any two writes leaves of a base is made good", async () => {
+  const cache = cacheWith();
+  const base = await cache.ensure(artifact, options());
+  // Renamed, but not made read-only nor stamped yet; a stamp that is cut short.
+  for (const stamp of ["", "12"]) {
+    await chmod(base, 0o644);
+    await writeFile(`${base}.stamp`, stamp);
+    await expectBody(await cacheWith().ensure(artifact, options()));
+    expect((await stat(base)).mode & 0o777).toBe(0o444);
+  }
+  // Complete and synced, but not renamed yet: nothing is fetched again.
+  await rename(base, join(folder, "partial", artifact.digest.slice("sha256:".length)));
+  await rm(`${base}.stamp`);
+  await expectBody(await cacheWith().ensure(artifact, options()));
+  expect(server.ranges).toHaveLength(1);
 });

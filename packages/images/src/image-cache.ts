@@ -1,9 +1,10 @@
-import { open, rename, rm } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { type Artifact, artifactsOf, type Digest, type PoolStatus } from "@evm/fleet";
 import { exists, installBase, isVerified, removeBase, verifyBase } from "./base.ts";
 import type { EnsureOptions, ImageCache, OverlayRequest, Pool } from "./cache.ts";
 import { DEFAULT_LIMITS, type DownloadLimits, download } from "./download.ts";
+import { moveDurably } from "./durable.ts";
 import { ImageError, toImageError } from "./image-error.ts";
 import { PartialFile } from "./partial-file.ts";
 import * as layout from "./pool.ts";
@@ -85,7 +86,11 @@ class PoolImageCache implements ImageCache {
   async evict(digest: Digest): Promise<boolean> {
     const running = this.#evictions.get(digest);
     if (running !== undefined) return await running;
-    const eviction = this.#evict(digest).finally(() => this.#evictions.delete(digest));
+    const eviction = this.#evict(digest)
+      .catch((error: unknown) => {
+        throw toImageError(`evicting ${digest}`, error);
+      })
+      .finally(() => this.#evictions.delete(digest));
     this.#evictions.set(digest, eviction);
     return await eviction;
   }
@@ -165,7 +170,7 @@ class PoolImageCache implements ImageCache {
       const chain = ["-b", base.path, "-F", image.diskFormat];
       const args = ["create", "-q", "-f", "qcow2", ...chain, temporary, String(bytes)];
       await runTool("qemu-img", args, options.signal);
-      await rename(temporary, path);
+      await moveDurably(temporary, path);
     } catch (error) {
       await rm(temporary, { force: true });
       throw error;

@@ -6,10 +6,11 @@
  *     overlays/<name>/       everything of one incarnation: disk.qcow2, seed, console log
  *     overlays/<name>/needs  digests of the artifacts that it is made of, one a line
  */
-import { mkdir, readdir, readFile, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { type Artifact, type Digest, isDigest } from "@evm/fleet";
 import type { Pool } from "./cache.ts";
+import { writeDurably } from "./durable.ts";
 import { hasCode, ImageError } from "./image-error.ts";
 
 /** As runtime names are: no separator, no hidden file, nothing that leaves the folder. */
@@ -58,7 +59,7 @@ export async function makeOverlayFolder(
   const folder = overlayFolder(pool, name);
   await mkdir(folder, { recursive: true });
   const digests = artifacts.map((artifact) => artifact.digest);
-  await writeFile(join(folder, "needs"), `${digests.join("\n")}\n`);
+  await writeDurably(join(folder, "needs"), `${digests.join("\n")}\n`);
 }
 
 export const removeOverlayFolder = (pool: Pool, name: string): Promise<void> =>
@@ -83,19 +84,20 @@ export async function cachedDigests(pool: Pool): Promise<readonly Digest[]> {
 export async function isNeeded(pool: Pool, digest: Digest): Promise<boolean> {
   const folder = join(pool.path, "overlays");
   for (const name of await namesIn(folder)) {
-    const needs = await readFile(join(folder, name, "needs"), "utf8").catch(() => "");
-    if (needs.split("\n").includes(digest)) return true;
+    // What cannot be read may need it: only a folder without a note does not.
+    const needs = await readFile(join(folder, name, "needs"), "utf8").catch(ifMissing);
+    if (needs?.split("\n").includes(digest)) return true;
   }
   return false;
 }
 
 async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return [];
-    throw error;
-  }
+  return (await readdir(folder).catch(ifMissing)) ?? [];
+}
+
+function ifMissing(error: unknown): undefined {
+  if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
+  throw error;
 }
 
 function hexOf(digest: Digest): string {

@@ -2,8 +2,9 @@
  * Seeds: small ISO 9660 images by which cloud-init learns who it is ("NoCloud").
  * Source: https://docs.cloud-init.io/en/latest/reference/datasources/nocloud.html
  */
-import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { moveDurably } from "./durable.ts";
 import { hasCode, ImageError, toImageError } from "./image-error.ts";
 import { runTool } from "./tool.ts";
 
@@ -60,7 +61,7 @@ export async function writeSeed(
     }
     const image = join(folder, "seed.iso");
     await makeIso(["-quiet", "-o", image, "-V", "cidata", "-J", "-r", ...names], signal);
-    await rename(image, path);
+    await moveDurably(image, path);
   } catch (error) {
     throw toImageError(doing, error);
   } finally {

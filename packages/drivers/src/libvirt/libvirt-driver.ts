@@ -215,10 +215,10 @@ class LibvirtDriver implements Driver, AsyncDisposable {
         for await (const _ of events) onChange();
       } catch (error) {
         if (!(error instanceof LibvirtError) && !signal.aborted) throw error;
-        // The connection is lost, or cannot be made. Every other verb says so to its caller; here
-        // it means trying again, at the pace that the link allows.
-        await this.#clock.sleep(WATCH_RETRY_MS, signal).catch(() => undefined);
       }
+      // The connection is lost, or cannot be made. Every other verb says so to its caller; here it
+      // means trying again, at the pace that the link allows.
+      await this.#clock.sleep(WATCH_RETRY_MS, signal).catch(() => undefined);
     }
   }
 

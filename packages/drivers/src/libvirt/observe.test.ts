@@ -80,6 +80,13 @@ test("a paused domain runs, and says why it stands still", () => {
   expect(paused.instance).toMatchObject({ state: "running", reason: "paused: io-error" });
 });
 
+test("a pause that belongs to its start or to a backup is no failure", () => {
+  for (const reason of ["starting-up", "snapshot", "save"] as const) {
+    const paused = observe({ ...marks, run }, { state: "paused", reason }, seen);
+    expect(paused.instance).toMatchObject({ state: "running", reason: undefined });
+  }
+});
+
 test("a domain that is off and has lost its disk is broken", () => {
   const broken = observe({ ...marks, run }, off("shutdown"), { ...seen, isDiskThere: false });
   expect(broken.instance).toMatchObject({ state: "broken", reason: expect.any(String) });

@@ -82,13 +82,28 @@ const ENDS: { readonly [reason in DomainStateReason]?: string } = {
   unknown: "it ended while nobody looked: the host or libvirtd was restarted",
 };
 
+/** In these libvirt, or whoever works with it, lets it go on soon: at every start, in a backup. */
+const BRIEF_PAUSES: readonly DomainStateReason[] = [
+  "starting-up",
+  "shutting-down",
+  "snapshot",
+  "from-snapshot",
+  "save",
+  "dump",
+  "migration",
+  "postcopy",
+];
+
 function shownWhileUp(
   { readiness }: Marks,
   run: Run | undefined,
   state: DomainState,
   now: Instant,
 ): Pick<DriverInstance, "state" | "reason"> {
-  if (state.state === "paused") return { state: "running", reason: `paused: ${state.reason}` };
+  if (state.state === "paused") {
+    const isBrief = BRIEF_PAUSES.includes(state.reason);
+    return { state: "running", reason: isBrief ? undefined : `paused: ${state.reason}` };
+  }
   if (readiness === undefined || run?.isReady) return { state: "ready", reason: undefined };
   const isOverdue = run !== undefined && now > run.startedAt + readiness.timeoutMs;
   const text = JSON.stringify(readiness.text);
