@@ -2,21 +2,22 @@
  * One coordinator: follows or leads, hears the hosts, and while it leads plans and commits. It
  * keeps nothing that it could not read again, so it may be killed at any time.
  */
-import type { Clock, HostName, HostView, Overcommit, Snapshot } from "@evm/fleet";
+import type { Clock, HostName, HostView, Overcommit } from "@evm/fleet";
 import { type CoordinatorStore, EventOutbox } from "@evm/store";
 import { type Log, runTogether, Wake } from "@evm/telemetry";
 import { Announcer } from "./announcer.ts";
-import { instanceViews } from "./instances.ts";
 import { Leadership, type LeadershipState } from "./leadership.ts";
 import { Liveness, type LivenessOptions } from "./liveness.ts";
-import { type CoordinatorMetrics, observeSnapshot } from "./metrics.ts";
+import { type CoordinatorMetrics, forgetPicture, observePicture } from "./metrics.ts";
+import { Camera, type Picture } from "./picture.ts";
 import { Planner } from "./planner.ts";
-import { takeSnapshot } from "./snapshot.ts";
 
 /** A pass at least this often: liveness changes by the passing of time alone. */
 const PASS_INTERVAL_MS = 500;
 /** Many changes that come at once are planned as one. */
 const PASS_GAP_MS = 20;
+/** How often it is noted that heartbeats can be heard: a small part of a lease. */
+const LISTEN_INTERVAL_MS = 250;
 /** After a rejected commit or a store that is away, up to this much longer by chance. */
 const RETRY_MS = 200;
 
@@ -38,6 +39,7 @@ export class Coordinator {
   readonly #wake = new Wake();
   readonly #leadership: Leadership;
   readonly #liveness: Liveness;
+  readonly #camera = new Camera();
   readonly #planner: Planner;
   readonly #outbox: EventOutbox;
   readonly #announced = new Map<HostName, HostView["liveness"]>();
@@ -77,14 +79,14 @@ export class Coordinator {
     return this.#leadership.state;
   }
 
-  /** What this coordinator would decide on now. */
-  snapshot(): Snapshot {
+  /** What this coordinator knows and would decide now. */
+  picture(): Picture {
     const { store, clock, overcommit } = this.#options;
     const nowMs = clock.monotonicMs();
     const state = this.#leadership.state;
     const leadingSinceMs = state.kind === "leading" ? state.sinceMs : undefined;
     const control = store.control();
-    return takeSnapshot({
+    return this.#camera.take({
       epoch: state.kind === "leading" ? state.epoch : control.epoch.epoch,
       control,
       reports: store.reports(),
@@ -107,25 +109,32 @@ export class Coordinator {
     const loops = [
       (end: AbortSignal) => this.#leadership.run(end),
       (end: AbortSignal) => this.#outbox.run(end),
+      (end: AbortSignal) => this.#listen(end),
       (end: AbortSignal) => this.#plan(end),
     ];
     await runTogether(loops, signal);
   }
 
-  #listen(signal: AbortSignal): void {
+  /** Answers heartbeats, and keeps track of whether they can be heard. */
+  async #listen(signal: AbortSignal): Promise<never> {
     const { store, clock } = this.#options;
-    store.onHeartbeat((heartbeat) => {
-      this.#liveness.heard(heartbeat.host, clock.monotonicMs());
-      const state = this.#leadership.state;
-      if (state.kind !== "leading") return undefined;
+    store.onHeartbeat(({ host }) => {
+      this.#liveness.heard(host, clock.monotonicMs());
+      const { state, hasFooting } = this.#leadership;
+      if (state.kind !== "leading" || !hasFooting) return undefined;
       return { epoch: state.epoch, leaseMs: this.#liveness.leaseMs };
     }, signal);
-    store.watch(() => this.#wake.wake(), signal);
+    for (;;) {
+      const { state, hasFooting } = this.#leadership;
+      const canHear = store.isConnected && (state.kind === "following" || hasFooting);
+      this.#liveness.listen(clock.monotonicMs(), canHear);
+      await clock.sleep(LISTEN_INTERVAL_MS, signal);
+    }
   }
 
   async #plan(signal: AbortSignal): Promise<never> {
-    const { clock, random, log } = this.#options;
-    this.#listen(signal);
+    const { store, clock, random, log } = this.#options;
+    store.watch(() => this.#wake.wake(), signal);
     for (;;) {
       await this.#wake.wait(PASS_INTERVAL_MS, clock, signal);
       try {
@@ -142,19 +151,35 @@ export class Coordinator {
 
   /** False where the same should be tried again soon. */
   async #pass(signal: AbortSignal): Promise<boolean> {
-    const { store, metrics } = this.#options;
-    const control = store.control();
-    const snapshot = this.snapshot();
-    observeSnapshot(metrics, snapshot, instanceViews(snapshot));
-    if (this.#leadership.state.kind !== "leading") return true;
-    this.#announceLiveness(snapshot);
-    const outcome = await this.#planner.pass(snapshot, control, signal);
-    if (outcome.kind === "committed") this.#wake.wake();
+    const { clock, metrics } = this.#options;
+    const { state } = this.#leadership;
+    const picture = this.picture();
+    metrics.epoch.set(picture.snapshot.epoch);
+    metrics.queuedEvents.set(this.#outbox.length);
+    if (state.kind !== "leading") return true;
+    observePicture(metrics, picture);
+    this.#announceLiveness(picture.snapshot.hosts);
+    const askedAtMs = clock.monotonicMs();
+    const outcome = await this.#planner.pass(picture, signal);
+    if (outcome.kind === "committed") {
+      this.#leadership.confirmed(state.epoch, askedAtMs);
+      this.#wake.wake();
+    } else if (this.#leadership.isToBeConfirmed) {
+      await this.#confirm(state.epoch, signal);
+    }
     return outcome.kind !== "rejected";
   }
 
-  #announceLiveness(snapshot: Snapshot): void {
-    for (const { name, liveness } of snapshot.hosts) {
+  /** Asks the store whether this epoch is the newest (L3): a commit of nothing but the fence. */
+  async #confirm(epoch: number, signal: AbortSignal): Promise<void> {
+    const { store, clock } = this.#options;
+    const askedAtMs = clock.monotonicMs();
+    const outcome = await store.commit({ epoch, orders: [], forgottenFleets: [] }, signal);
+    if (outcome.kind === "committed") this.#leadership.confirmed(epoch, askedAtMs);
+  }
+
+  #announceLiveness(hosts: readonly HostView[]): void {
+    for (const { name, liveness } of hosts) {
       const before = this.#announced.get(name);
       if (liveness === "unknown" || before === liveness) continue;
       this.#announced.set(name, liveness);
@@ -170,6 +195,7 @@ export class Coordinator {
       this.announcer.say("info", "LeaderElected", `${id} leads with epoch ${state.epoch}`);
     } else {
       log.info("following");
+      forgetPicture(metrics);
     }
     this.#wake.wake();
   }

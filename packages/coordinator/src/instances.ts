@@ -32,8 +32,15 @@ export type InstanceView = {
   readonly desired: OrderedInstance["desired"] | undefined;
 };
 
-/** Sorted by name, then incarnation, the newest first. */
-export function instanceViews(snapshot: Snapshot): readonly InstanceView[] {
+/**
+ * Sorted by name, then incarnation, the newest first.
+ *
+ * @param viewsOn gives those of one host, in whatever order
+ */
+export function instanceViews(
+  snapshot: Snapshot,
+  viewsOn: (host: HostView) => readonly InstanceView[] = hostInstanceViews,
+): readonly InstanceView[] {
   const placed = new Set<InstanceName>();
   const views: InstanceView[] = [];
   for (const host of snapshot.hosts) {
@@ -52,7 +59,8 @@ const compareViews = (a: InstanceView, b: InstanceView): number =>
 const keyOf = (item: { readonly name: InstanceName; readonly incarnation: number }): string =>
   `${item.name}.${item.incarnation}`;
 
-function viewsOn(host: HostView): InstanceView[] {
+/** Every incarnation that one host's orders or report name. */
+export function hostInstanceViews(host: HostView): readonly InstanceView[] {
   const observed = new Map<string, Observed>();
   for (const instance of host.report?.instances ?? []) observed.set(keyOf(instance), instance);
   const views: InstanceView[] = [];

@@ -5,6 +5,9 @@
  *
  *  L1 A coordinator acts as leader only with an epoch that it wrote itself in this life.
  *  L2 It stops as soon as it sees a newer epoch.
+ *  L3 It promises leases only for `FOOTING_MS` after it asked the store, by a write, whether its
+ *     epoch is the newest, and heard that it is. So whoever takes the next epoch knows when the
+ *     last promise was made, even by a leader that still reaches hosts but not the store.
  */
 import type { Clock } from "@evm/fleet";
 import type { CoordinatorStore } from "@evm/store";
@@ -15,12 +18,24 @@ export const PING_INTERVAL_MS = 300;
 export const TAKEOVER_MS = 1_500;
 /** Followers wait up to this much longer, each by chance, so that one of them is first. */
 const TAKEOVER_JITTER_MS = 300;
+/** Before a claim that failed is repeated: a store that is away is not there at once. */
+const RETRY_MS = 500;
 /** How often the state is looked at. */
 const LOOK_INTERVAL_MS = 50;
+/** How long a confirmation serves: NATS takes 4 to 8 s to replace a stream's leader. */
+export const FOOTING_MS = 5_000;
+/** A confirmation older than this is to be renewed; each is one small write. */
+const CONFIRM_INTERVAL_MS = 1_000;
 
 export type LeadershipState =
   | { readonly kind: "following" }
-  | { readonly kind: "leading"; readonly epoch: number; readonly sinceMs: number };
+  | {
+      readonly kind: "leading";
+      readonly epoch: number;
+      readonly sinceMs: number;
+      /** When the store was last asked that then confirmed this epoch. */
+      readonly confirmedAtMs: number;
+    };
 
 export type LeadershipOptions = {
   readonly id: string;
@@ -28,7 +43,7 @@ export type LeadershipOptions = {
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
-  /** Told of every change. */
+  /** Told when it begins to lead and when it stops. */
   readonly onChange: (state: LeadershipState) => void;
   /** Told of claims that failed for another reason than losing: the store is away. */
   readonly onError: (error: unknown) => void;
@@ -38,29 +53,51 @@ export class Leadership {
   readonly #options: LeadershipOptions;
   #state: LeadershipState = { kind: "following" };
   #knownEpoch = 0;
-  #heardAtMs: number;
+  /** Not before this moment does a follower stand. */
+  #standAtMs: number;
   #pingedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
-    this.#heardAtMs = options.clock.monotonicMs();
+    this.#standAtMs = options.clock.monotonicMs();
   }
 
   get state(): LeadershipState {
     return this.#state;
   }
 
+  /** True where leases may be promised (L3). */
+  get hasFooting(): boolean {
+    return this.#confirmationAgeMs() < FOOTING_MS;
+  }
+
+  /** True where it leads and the store should be asked again. */
+  get isToBeConfirmed(): boolean {
+    return this.#state.kind === "leading" && this.#confirmationAgeMs() >= CONFIRM_INTERVAL_MS;
+  }
+
+  /** Notes that a write under `epoch`, begun at `askedAtMs`, passed the fence. */
+  confirmed(epoch: number, askedAtMs: number): void {
+    const state = this.#state;
+    if (state.kind !== "leading" || state.epoch !== epoch) return;
+    this.#state = { ...state, confirmedAtMs: Math.max(state.confirmedAtMs, askedAtMs) };
+  }
+
   /** Follows, stands, leads and steps down; rejects with the signal's reason when that fires. */
   async run(signal: AbortSignal): Promise<never> {
-    const { store, clock } = this.#options;
+    const { store, clock, id } = this.#options;
     store.onPing((ping) => {
-      if (ping.epoch >= this.#knownEpoch) this.#heardAtMs = clock.monotonicMs();
+      if (ping.epoch >= this.#knownEpoch) this.#bePatient();
     }, signal);
+    const { epoch, leader } = store.control().epoch;
+    this.#knownEpoch = epoch;
+    // Where nobody ever led, or this coordinator did in an earlier life, there is nobody to hear.
+    if (epoch !== 0 && leader !== id) this.#bePatient();
     try {
       for (;;) {
         this.#look();
         if (this.#state.kind === "leading") this.#ping(this.#state.epoch);
-        else if (this.#mayStand()) await this.#stand(signal);
+        else if (clock.monotonicMs() >= this.#standAtMs) await this.#stand(signal);
         await clock.sleep(LOOK_INTERVAL_MS, signal);
       }
     } finally {
@@ -73,10 +110,8 @@ export class Leadership {
     const { epoch } = this.#options.store.control().epoch;
     if (epoch <= this.#knownEpoch) return;
     this.#knownEpoch = epoch;
-    this.#heardAtMs = this.#options.clock.monotonicMs();
-    if (this.#state.kind === "leading" && this.#state.epoch < epoch) {
-      this.#enter({ kind: "following" });
-    }
+    this.#bePatient();
+    this.#enter({ kind: "following" });
   }
 
   #ping(epoch: number): void {
@@ -87,27 +122,32 @@ export class Leadership {
     store.ping({ epoch, leader: id });
   }
 
-  /** True where nobody leads, this coordinator led in an earlier life, or the leader is silent. */
-  #mayStand(): boolean {
-    const { store, clock, id, random } = this.#options;
-    const { epoch, leader } = store.control().epoch;
-    if (epoch === 0 || leader === id) return true;
-    const silentMs = clock.monotonicMs() - this.#heardAtMs;
-    return silentMs > TAKEOVER_MS + random() * TAKEOVER_JITTER_MS;
-  }
-
   async #stand(signal: AbortSignal): Promise<void> {
-    const { store, clock, id, onError } = this.#options;
+    const { store, clock, random, id, onError } = this.#options;
+    const confirmedAtMs = clock.monotonicMs();
     try {
       const outcome = await store.claimEpoch(id, this.#knownEpoch, signal);
-      this.#heardAtMs = clock.monotonicMs();
+      this.#bePatient();
       if (outcome.kind === "conflict") return;
-      this.#knownEpoch = outcome.revision;
-      this.#enter({ kind: "leading", epoch: outcome.revision, sinceMs: clock.monotonicMs() });
+      const epoch = outcome.revision;
+      this.#knownEpoch = epoch;
+      this.#enter({ kind: "leading", epoch, sinceMs: clock.monotonicMs(), confirmedAtMs });
     } catch (error) {
-      this.#heardAtMs = clock.monotonicMs();
+      this.#standAtMs = clock.monotonicMs() + RETRY_MS * (1 + random());
       if (!signal.aborted) onError(error);
     }
+  }
+
+  /** Somebody leads, or is about to: waits for silence before standing. */
+  #bePatient(): void {
+    const { clock, random } = this.#options;
+    this.#standAtMs = clock.monotonicMs() + TAKEOVER_MS + random() * TAKEOVER_JITTER_MS;
+  }
+
+  #confirmationAgeMs(): number {
+    const state = this.#state;
+    if (state.kind !== "leading") return Number.POSITIVE_INFINITY;
+    return this.#options.clock.monotonicMs() - state.confirmedAtMs;
   }
 
   #enter(state: LeadershipState): void {

@@ -1,8 +1,8 @@
 /** Everything a coordinator counts. */
-import type { Phase, Snapshot } from "@evm/fleet";
-import { PHASES } from "@evm/fleet";
+import type { Phase } from "@evm/fleet";
 import type { Metrics } from "@evm/telemetry";
 import type { InstanceView } from "./instances.ts";
+import type { Picture } from "./picture.ts";
 
 /** From a pass over a few hosts to one over thousands. */
 const PASS_BUCKETS_SECONDS = [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -43,18 +43,23 @@ export function createCoordinatorMetrics(metrics: Metrics) {
     }),
     waiting: metrics.gauge({
       name: "evm_instances_waiting",
-      help: "Instances that wait for a host or for their turn",
+      help: "Instances that wait for a host or for their turn; told by the leader",
       labels: [],
     }),
     instances: metrics.gauge({
       name: "evm_fleet_instances",
-      help: "Instances by fleet and phase",
+      help: "Instances by fleet and phase; told by the leader",
       labels: ["fleet", "phase"],
     }),
     hosts: metrics.gauge({
       name: "evm_hosts",
-      help: "Hosts by liveness",
+      help: "Hosts by liveness; told by the leader",
       labels: ["liveness"],
+    }),
+    queuedEvents: metrics.gauge({
+      name: "evm_coordinator_queued_events",
+      help: "Events that wait for the store",
+      labels: [],
     }),
     requests: metrics.counter({
       name: "evm_api_requests_total",
@@ -66,23 +71,22 @@ export function createCoordinatorMetrics(metrics: Metrics) {
 
 export type CoordinatorMetrics = ReturnType<typeof createCoordinatorMetrics>;
 
-/** Sets the gauges that follow from a snapshot. */
-export function observeSnapshot(
-  metrics: CoordinatorMetrics,
-  snapshot: Snapshot,
-  instances: readonly InstanceView[],
-): void {
-  metrics.epoch.set(snapshot.epoch);
+/** Sets the gauges that tell of the cluster: only the leader does, so that sums are right. */
+export function observePicture(metrics: CoordinatorMetrics, picture: Picture): void {
+  const { snapshot, plan, instances } = picture;
+  forgetPicture(metrics);
+  metrics.waiting.set(plan.waiting.length);
   for (const liveness of ["up", "unknown", "lost"] as const) {
     metrics.hosts.set({ liveness }, snapshot.hosts.filter((h) => h.liveness === liveness).length);
   }
-  metrics.instances.reset();
   for (const [fleet, phases] of countByFleet(instances)) {
-    for (const phase of PHASES) {
-      const count = phases.get(phase);
-      if (count !== undefined) metrics.instances.set({ fleet, phase }, count);
-    }
+    for (const [phase, count] of phases) metrics.instances.set({ fleet, phase }, count);
   }
+}
+
+/** Unsets them. */
+export function forgetPicture({ waiting, hosts, instances }: CoordinatorMetrics): void {
+  for (const gauge of [waiting, hosts, instances]) gauge.reset();
 }
 
 function countByFleet(instances: readonly InstanceView[]): Map<string, Map<Phase, number>> {

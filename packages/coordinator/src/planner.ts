@@ -5,7 +5,7 @@
  *  P2 A rejected commit is normal: the next pass reads again and plans again.
  *  P3 Only the holder of an epoch commits, and only under that epoch.
  */
-import { check, type Plan, reconcile, type Snapshot } from "@evm/fleet";
+import { check, type Plan } from "@evm/fleet";
 import {
   type CommitOutcome,
   type CommitRequest,
@@ -16,9 +16,12 @@ import {
 import type { Log } from "@evm/telemetry";
 import type { Announcer } from "./announcer.ts";
 import type { CoordinatorMetrics } from "./metrics.ts";
+import type { Picture } from "./picture.ts";
 
 /** Fleets are forgotten a few at a time; the rest of a commit is for orders. */
 const MAX_FORGOTTEN_PER_COMMIT = 90;
+/** Enough to see what is wrong with a plan; a broken one may break a rule for every instance. */
+const MAX_VIOLATIONS_TOLD = 20;
 /** What is left over is planned again by the next pass. */
 const MAX_ORDERS_PER_COMMIT = MAX_COMMIT_WRITES - MAX_FORGOTTEN_PER_COMMIT;
 
@@ -39,27 +42,32 @@ export type PlannerOptions = {
 
 export class Planner {
   readonly #options: PlannerOptions;
+  /** The last picture that called for nothing, or for what must not be. */
+  #settled: { readonly picture: Picture; readonly outcome: PassOutcome } | undefined;
+  /** What was wrong with the last plan: told once, not with every pass. */
+  #told: ReadonlySet<string> = new Set();
 
   constructor(options: PlannerOptions) {
     this.#options = options;
   }
 
-  /**
-   * One pass under the epoch of `snapshot`, which was taken of `control`. Fails only where the
-   * store does.
-   */
-  async pass(snapshot: Snapshot, control: ControlState, signal: AbortSignal): Promise<PassOutcome> {
+  /** One pass under the epoch of the picture's snapshot. Fails only where the store does. */
+  async pass(picture: Picture, signal: AbortSignal): Promise<PassOutcome> {
     const { store, metrics, announcer } = this.#options;
+    if (this.#settled?.picture === picture) return this.#settled.outcome;
     const endReconcile = metrics.reconcileSeconds.startTimer();
-    const plan = reconcile(snapshot);
-    const isSound = this.#isSound(snapshot, plan);
+    const { plan } = picture;
+    const isSound = this.#isSound(picture);
     endReconcile();
-    metrics.waiting.set(plan.waiting.length);
-    if (!isSound) return { kind: "refused" };
-    if (plan.orders.length === 0 && plan.forgottenFleets.length === 0) return { kind: "idle" };
+    const isIdle = plan.orders.length === 0 && plan.forgottenFleets.length === 0;
+    if (!isSound || isIdle) {
+      const outcome = { kind: isSound ? "idle" : "refused" } as const;
+      this.#settled = { picture, outcome };
+      return outcome;
+    }
 
     const endCommit = metrics.commitSeconds.startTimer();
-    const request = commitRequest(snapshot.epoch, plan, control);
+    const request = commitRequest(picture.snapshot.epoch, plan, picture.control);
     const outcome = await this.#commit(request, signal);
     endCommit({ outcome: outcome.kind });
     if (outcome.kind === "committed") {
@@ -72,14 +80,19 @@ export class Planner {
     return outcome;
   }
 
-  #isSound(snapshot: Snapshot, plan: Plan): boolean {
+  #isSound({ snapshot, plan }: Picture): boolean {
     const { log, metrics, announcer } = this.#options;
     const violations = check(snapshot, plan);
+    const told = new Set<string>();
     for (const { invariant, text } of violations) {
       metrics.violations.inc({ invariant });
+      if (told.size === MAX_VIOLATIONS_TOLD) continue;
+      told.add(text);
+      if (this.#told.has(text)) continue;
       log.error("the plan breaks an invariant and is not committed", { invariant, text });
       announcer.violation(invariant, text);
     }
+    this.#told = told;
     return violations.length === 0;
   }
 

@@ -11,29 +11,41 @@ export type SnapshotInput = {
   readonly overcommit: Overcommit;
 };
 
-/** Every host that a record, a report or orders name. */
-export function hostViews(input: SnapshotInput): readonly HostView[] {
-  const { control, reports } = input;
-  const names = new Set([...control.hosts.keys(), ...reports.keys(), ...control.orders.keys()]);
-  return [...names].sort().map((name) => ({
-    name,
-    admin: control.hosts.get(name)?.value.admin ?? "active",
-    liveness: input.livenessOf(name),
-    report: reports.get(name),
-    orders: control.orders.get(name)?.value,
-  }));
-}
-
-export function takeSnapshot(input: SnapshotInput): Snapshot {
+/** @param before views taken earlier: those that are still true are used again */
+export function takeSnapshot(
+  input: SnapshotInput,
+  before: ReadonlyMap<HostName, HostView> = new Map(),
+): Snapshot {
+  const { control, epoch, overcommit } = input;
   const fleets: FleetRecord[] = [];
-  for (const name of [...input.control.fleets.keys()].sort()) {
-    const fleet = input.control.fleets.get(name);
+  for (const name of [...control.fleets.keys()].sort()) {
+    const fleet = control.fleets.get(name);
     if (fleet !== undefined) fleets.push(fleet.value);
   }
-  return {
-    epoch: input.epoch,
-    overcommit: input.overcommit,
-    fleets,
-    hosts: hostViews(input),
-  };
+  return { epoch, overcommit, fleets, hosts: hostViews(input, before) };
 }
+
+/** Every host that a record, a report or orders name, sorted by name. */
+function hostViews(
+  { control, reports, livenessOf }: SnapshotInput,
+  before: ReadonlyMap<HostName, HostView>,
+): readonly HostView[] {
+  const names = new Set([...control.hosts.keys(), ...reports.keys(), ...control.orders.keys()]);
+  return [...names].sort().map((name) => {
+    const view: HostView = {
+      name,
+      admin: control.hosts.get(name)?.value.admin ?? "active",
+      liveness: livenessOf(name),
+      report: reports.get(name),
+      orders: control.orders.get(name)?.value,
+    };
+    const known = before.get(name);
+    return known !== undefined && isSameView(known, view) ? known : view;
+  });
+}
+
+const isSameView = (a: HostView, b: HostView): boolean =>
+  a.admin === b.admin &&
+  a.liveness === b.liveness &&
+  a.report === b.report &&
+  a.orders === b.orders;

@@ -1,8 +1,6 @@
 /** The cluster as a whole. */
 import { waitingCodec } from "@evm/codec";
-import { reconcile } from "@evm/fleet";
 import type { ClusterService, Handlers } from "@evm/protocol";
-import { instanceViews } from "../instances.ts";
 import type { ApiContext } from "./context.ts";
 import { countPhases } from "./fleet-view.ts";
 
@@ -13,8 +11,7 @@ export function clusterHandlers(context: ApiContext): Handlers<typeof ClusterSer
   return {
     async getClusterStatus() {
       const { id, version, store, coordinator } = context;
-      const snapshot = coordinator.snapshot();
-      const plan = reconcile(snapshot);
+      const { snapshot, plan, instances } = coordinator.picture();
       const { epoch, revision } = store.control();
       return {
         coordinator: id,
@@ -27,7 +24,7 @@ export function clusterHandlers(context: ApiContext): Handlers<typeof ClusterSer
         hostsLost: snapshot.hosts.filter((host) => host.liveness === "lost").length,
         hostsDraining: snapshot.hosts.filter((host) => host.admin === "draining").length,
         fleets: snapshot.fleets.length,
-        instances: countPhases(instanceViews(snapshot)),
+        instances: countPhases(instances),
         waiting: plan.waiting.slice(0, MAX_WAITING_SHOWN).map(waitingCodec.toWire),
         notes: plan.notes.map((note) => note.text),
       };

@@ -1,12 +1,11 @@
 /** Why an instance is where it is, or why it waits: what the planner says of it now. */
 import { actionCodec, refusalCodec } from "@evm/codec";
-import { reconcile } from "@evm/fleet";
 import type { InstanceView } from "../instances.ts";
 import type { ApiContext } from "./context.ts";
 import { instanceToWire } from "./instance-wire.ts";
 
 export function explainInstance(context: ApiContext, view: InstanceView) {
-  const plan = reconcile(context.coordinator.snapshot());
+  const { plan } = context.coordinator.picture();
   const waiting = plan.waiting.find((item) => item.instance === view.name);
   const actions = plan.actions.filter((action) => action.instance === view.name);
   const reasons = [standing(view), waiting?.reason, ...context.coordinator.doubts()];

@@ -3,22 +3,28 @@
 import { create } from "@bufbuild/protobuf";
 import { fleetSpecCodec, phaseEnum } from "@evm/codec";
 import type { FleetRecord, Phase } from "@evm/fleet";
-import { PHASES } from "@evm/fleet";
+import { isFleetName, PHASES } from "@evm/fleet";
 import { type Fleet, FleetSchema, FleetState } from "@evm/protocol";
 import type { Versioned } from "@evm/store";
-import { type InstanceView, instanceViews } from "../instances.ts";
+import type { InstanceView } from "../instances.ts";
 import type { ApiContext } from "./context.ts";
 
 /** Every fleet by name, in the order of names. */
 export function fleetViews(context: ApiContext): ReadonlyMap<string, Fleet> {
-  const instances = Map.groupBy(instanceViews(context.coordinator.snapshot()), (i) => i.fleet);
-  const { fleets } = context.store.control();
-  const views = new Map<string, Fleet>();
-  for (const name of [...fleets.keys()].sort()) {
-    const fleet = fleets.get(name);
-    if (fleet !== undefined) views.set(name, fleetView(fleet, instances.get(name) ?? []));
-  }
-  return views;
+  const { fleets } = context.coordinator.picture().control;
+  return new Map(
+    [...fleets.keys()].sort().flatMap((name) => {
+      const fleet = fleetViewOf(context, name);
+      return fleet === undefined ? [] : [[name, fleet]];
+    }),
+  );
+}
+
+/** One fleet; undefined where there is none of this name. */
+export function fleetViewOf({ coordinator }: ApiContext, name: string): Fleet | undefined {
+  const picture = coordinator.picture();
+  const fleet = isFleetName(name) ? picture.control.fleets.get(name) : undefined;
+  return fleet && fleetView(fleet, picture.instancesOf(fleet.value.spec.name));
 }
 
 /** @param instances those of this fleet, of each name the newest incarnation first */
@@ -48,8 +54,10 @@ const isCurrent = (instance: InstanceView, fleet: FleetRecord): boolean =>
 
 /** Phases with none are left out; the order is that of a life. */
 export function countPhases(instances: readonly { readonly phase: Phase }[]) {
-  return PHASES.map((phase) => ({
-    phase: phaseEnum.toWire(phase),
-    count: instances.filter((instance) => instance.phase === phase).length,
-  })).filter(({ count }) => count > 0);
+  const counts = new Map<Phase, number>();
+  for (const { phase } of instances) counts.set(phase, (counts.get(phase) ?? 0) + 1);
+  return PHASES.flatMap((phase) => {
+    const count = counts.get(phase);
+    return count === undefined ? [] : [{ phase: phaseEnum.toWire(phase), count }];
+  });
 }

@@ -6,7 +6,7 @@ import { applyFleets, declaredRecord, parseSpecs } from "./apply.ts";
 import { assertActive, changeFleet, findFleet } from "./change-fleet.ts";
 import type { ApiContext } from "./context.ts";
 import { notFound } from "./errors.ts";
-import { fleetViews } from "./fleet-view.ts";
+import { fleetViewOf, fleetViews } from "./fleet-view.ts";
 import { pageOf } from "./paging.ts";
 import { watchView } from "./watch.ts";
 
@@ -15,17 +15,16 @@ const MAX_REPLICAS = 100_000;
 
 export function fleetHandlers(context: ApiContext): Handlers<typeof FleetService> {
   const view = (name: string) => {
-    const fleet = fleetViews(context).get(name);
+    const fleet = fleetViewOf(context, name);
     if (fleet === undefined) throw notFound("fleet", name);
     return { fleet };
   };
   return {
     async applyFleets(request, { signal }) {
       const outcomes = await applyFleets(context, request, signal);
-      const views = fleetViews(context);
       return {
         fleets: outcomes.flatMap(({ name, outcome }) => {
-          const fleet = views.get(name);
+          const fleet = fleetViewOf(context, name);
           return fleet === undefined ? [] : [{ fleet, outcome }];
         }),
       };
@@ -44,7 +43,10 @@ export function fleetHandlers(context: ApiContext): Handlers<typeof FleetService
     },
     async *watchFleets({ name }, { signal }) {
       const { store, clock } = context;
-      const only = () => new Map([...fleetViews(context)].filter(([key]) => key === name));
+      const only = () => {
+        const fleet = fleetViewOf(context, name);
+        return new Map(fleet === undefined ? [] : [[name, fleet]]);
+      };
       const take = name === "" ? () => fleetViews(context) : only;
       for await (const change of watchView({ store, clock, signal, view: take })) {
         switch (change.kind) {
@@ -70,14 +72,14 @@ export function fleetHandlers(context: ApiContext): Handlers<typeof FleetService
     },
     async deleteFleet({ name, expectedRevision }, { signal }) {
       const { value } = findFleet(context, name);
-      const before = fleetViews(context).get(name);
+      const before = fleetViewOf(context, name);
       await changeFleet(context, { name, expectedRevision, change: deleting, signal });
       if (value.state === "active") {
         const text = `${name} is to be stopped and discarded`;
         context.coordinator.announcer.say("info", "FleetDeleted", text, { fleet: name });
       }
       // A fleet of which nothing runs may be gone before it can be shown once more.
-      const fleet = fleetViews(context).get(name) ?? before;
+      const fleet = fleetViewOf(context, name) ?? before;
       if (fleet === undefined) throw notFound("fleet", name);
       return { fleet };
     },
@@ -104,7 +106,7 @@ const deleting = (record: FleetRecord): FleetRecord =>
 
 /** What would be decided on if the request had been carried out. */
 function hypothetical(context: ApiContext, request: PlanFleetsRequest) {
-  const snapshot = context.coordinator.snapshot();
+  const snapshot = context.coordinator.picture().snapshot;
   const fleets = new Map<string, FleetRecord>();
   for (const fleet of snapshot.fleets) fleets.set(fleet.spec.name, fleet);
   for (const spec of parseSpecs(request.fleets)) {

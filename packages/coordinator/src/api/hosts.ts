@@ -19,7 +19,7 @@ import { pageOf } from "./paging.ts";
 const LIVENESS = { up: Liveness.UP, unknown: Liveness.UNKNOWN, lost: Liveness.LOST } as const;
 
 export function hostHandlers(context: ApiContext): Handlers<typeof HostService> {
-  const hosts = () => context.coordinator.snapshot().hosts;
+  const hosts = () => context.coordinator.picture().snapshot.hosts;
   const find = (name: string): HostView => {
     const host = hosts().find((item) => item.name === name);
     if (host === undefined) throw notFound("host", name);

@@ -1,8 +1,9 @@
 /** Instances: list, get, watch, start, stop, restart, explain, logs, console. */
 
-import type { FleetRecord, InstanceWish } from "@evm/fleet";
+import { phaseEnum } from "@evm/codec";
+import { type FleetRecord, type InstanceWish, isFleetName } from "@evm/fleet";
 import type { Handlers, InstanceService, ListInstancesRequest } from "@evm/protocol";
-import { type InstanceView, instanceViews } from "../instances.ts";
+import type { InstanceView } from "../instances.ts";
 import { assertActive, changeFleet } from "./change-fleet.ts";
 import type { ApiContext } from "./context.ts";
 import { notFound } from "./errors.ts";
@@ -19,7 +20,7 @@ export function instanceHandlers(context: ApiContext): Handlers<typeof InstanceS
   const newest = (name: string) => newestOf(context, name);
   return {
     async listInstances(request) {
-      const views = allViews(context).filter((view) => isAskedFor(view, request));
+      const views = viewsOf(context, request.fleet).filter((view) => isAskedFor(view, request));
       const { page, nextPageToken } = pageOf(views, request, keyOf);
       return { instances: page.map(instanceToWire), nextPageToken };
     },
@@ -57,27 +58,28 @@ export function instanceHandlers(context: ApiContext): Handlers<typeof InstanceS
   };
 }
 
-const allViews = (context: ApiContext) => instanceViews(context.coordinator.snapshot());
-
-const viewsOf = (context: ApiContext, fleet: string): readonly InstanceView[] =>
-  allViews(context).filter((view) => fleet === "" || view.fleet === fleet);
+/** Those of a fleet, or all where it is empty. */
+function viewsOf({ coordinator }: ApiContext, fleet: string): readonly InstanceView[] {
+  const picture = coordinator.picture();
+  if (fleet === "") return picture.instances;
+  return isFleetName(fleet) ? picture.instancesOf(fleet) : [];
+}
 
 /** Sorts like the views themselves: a space comes before every character of a name. */
-const keyOf = ({ name, incarnation }: InstanceView): string =>
-  `${name} ${String(INCARNATION_CEILING - incarnation).padStart(10, "0")}`;
+const keyOf = ({ name, incarnation, host }: InstanceView): string =>
+  `${name} ${String(INCARNATION_CEILING - incarnation).padStart(10, "0")} ${host ?? ""}`;
 
 function newestOf(context: ApiContext, name: string): InstanceView {
-  const found = allViews(context).find((view) => view.name === name);
+  const found = context.coordinator.picture().newest(name);
   if (found === undefined) throw notFound("instance", name);
   return found;
 }
 
 function isAskedFor(view: InstanceView, request: ListInstancesRequest): boolean {
-  const { fleet, host, phases } = request;
+  const { host, phases } = request;
   return (
-    (fleet === "" || view.fleet === fleet) &&
     (host === "" || view.host === host) &&
-    (phases.length === 0 || phases.includes(instanceToWire(view).phase))
+    (phases.length === 0 || phases.includes(phaseEnum.toWire(view.phase)))
   );
 }
 

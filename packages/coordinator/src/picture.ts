@@ -1,0 +1,99 @@
+/** What is known and what follows from it, worked out once for everybody who asks. */
+import {
+  type FleetName,
+  type HostName,
+  type HostView,
+  type InstanceName,
+  type Plan,
+  reconcile,
+  type Snapshot,
+} from "@evm/fleet";
+import type { ControlState } from "@evm/store";
+import { hostInstanceViews, type InstanceView, instanceViews } from "./instances.ts";
+import { type SnapshotInput, takeSnapshot } from "./snapshot.ts";
+
+/** A snapshot with all that it implies; each part is made when it is first asked for. */
+export class Picture {
+  readonly snapshot: Snapshot;
+  /** What the snapshot was taken of. */
+  readonly control: ControlState;
+  readonly #viewsOn: (host: HostView) => readonly InstanceView[];
+  #plan: Plan | undefined;
+  #instances: readonly InstanceView[] | undefined;
+  #byFleet: ReadonlyMap<FleetName, readonly InstanceView[]> | undefined;
+  #newest: ReadonlyMap<string, InstanceView> | undefined;
+
+  constructor(
+    snapshot: Snapshot,
+    control: ControlState,
+    viewsOn: (host: HostView) => readonly InstanceView[] = hostInstanceViews,
+  ) {
+    this.snapshot = snapshot;
+    this.control = control;
+    this.#viewsOn = viewsOn;
+  }
+
+  /** What a leader would do now. */
+  get plan(): Plan {
+    this.#plan ??= reconcile(this.snapshot);
+    return this.#plan;
+  }
+
+  /** Sorted by name, then incarnation, the newest first. */
+  get instances(): readonly InstanceView[] {
+    this.#instances ??= instanceViews(this.snapshot, this.#viewsOn);
+    return this.#instances;
+  }
+
+  instancesOf(fleet: FleetName): readonly InstanceView[] {
+    this.#byFleet ??= Map.groupBy(this.instances, (instance) => instance.fleet);
+    return this.#byFleet.get(fleet) ?? [];
+  }
+
+  /** The newest incarnation of an instance. */
+  newest(name: string): InstanceView | undefined {
+    this.#newest ??= new Map<InstanceName, InstanceView>(
+      this.instances.toReversed().map((instance) => [instance.name, instance]),
+    );
+    return this.#newest.get(name);
+  }
+}
+
+/** Takes pictures; what has not changed since the last one is not worked out again. */
+export class Camera {
+  readonly #views = new WeakMap<HostView, readonly InstanceView[]>();
+  #last: { readonly input: SnapshotInput; readonly picture: Picture } | undefined;
+
+  take(input: SnapshotInput): Picture {
+    const last = this.#last;
+    if (last !== undefined && isUnchanged(last.input, last.picture.snapshot, input)) {
+      return last.picture;
+    }
+    const before = new Map<HostName, HostView>(
+      last?.picture.snapshot.hosts.map((host) => [host.name, host]),
+    );
+    const snapshot = takeSnapshot(input, before);
+    const picture = new Picture(snapshot, input.control, (host) => this.#viewsOn(host));
+    this.#last = { input, picture };
+    return picture;
+  }
+
+  #viewsOn(host: HostView): readonly InstanceView[] {
+    const views = this.#views.get(host) ?? hostInstanceViews(host);
+    this.#views.set(host, views);
+    return views;
+  }
+}
+
+/** The store hands out the same tables until they change. */
+function isUnchanged(before: SnapshotInput, { hosts }: Snapshot, now: SnapshotInput): boolean {
+  return (
+    before.epoch === now.epoch &&
+    before.control.fleets === now.control.fleets &&
+    before.control.hosts === now.control.hosts &&
+    before.control.orders === now.control.orders &&
+    before.reports === now.reports &&
+    before.overcommit === now.overcommit &&
+    hosts.every((host) => host.liveness === now.livenessOf(host.name))
+  );
+}
