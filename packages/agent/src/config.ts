@@ -36,6 +36,9 @@ const schema = z.strictObject({
     .refine((pools) => new Set(pools.map(({ name }) => name)).size === pools.length, {
       error: "pools with different names",
     })
+    .refine((pools) => new Set(pools.map(({ path }) => path)).size === pools.length, {
+      error: "pools with different paths",
+    })
     .default([{ name: "main", path: "/var/lib/evm/pool" }]),
   /** Which kinds of instances this host runs. */
   drivers: z.array(z.enum(["vm", "container"], "vm or container")).default(["vm", "container"]),

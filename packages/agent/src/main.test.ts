@@ -6,7 +6,7 @@ import { AgentProcess } from "./agent-process.testing.ts";
 import { defaultHost, loadConfig } from "./config.ts";
 import { openStateDir } from "./state-dir.ts";
 
-test("the program comes up with its store away, and ends well on SIGTERM", async () => {
+test("the program comes up with its store away, alone on its pool, and ends well on SIGTERM", async () => {
   await using directory = await temporaryDirectory("agent");
   await using agent = new AgentProcess({
     HOST: "h1",
@@ -22,6 +22,13 @@ test("the program comes up with its store away, and ends well on SIGTERM", async
   expect([health.status, await health.text()]).toEqual([200, "ok\n"]);
   const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   expect(metrics).toContain("evm_agent_pass_duration_seconds_count");
+  await using second = new AgentProcess({
+    HOST: "h2",
+    STATE_DIR: join(directory.path, "other-state"),
+    POOLS: `[{name: main, path: ${directory.path}}]`,
+  });
+  const { error } = await second.said("the agent has failed");
+  expect(error).toContain(`taking ${directory.path}: another agent uses it`);
   expect(await agent.end()).toBe(0);
 });
 

@@ -15,6 +15,7 @@ import {
 import { Agent } from "./agent.ts";
 import { type AgentConfig, loadConfig } from "./config.ts";
 import { describeFindings, examine } from "./doctor.ts";
+import { lockFolder } from "./folder-lock.ts";
 import { createAgentMetrics } from "./metrics.ts";
 import { PatientStore } from "./patient-store.ts";
 import { openStateDir } from "./state-dir.ts";
@@ -75,7 +76,10 @@ async function run(config: AgentConfig): Promise<number> {
 
 async function runHost(config: AgentConfig, log: Log, signal: AbortSignal): Promise<void> {
   await using resources = new AsyncDisposableStack();
-  for (const { name, path } of config.pools) await requirePool(name, path);
+  for (const { name, path } of config.pools) {
+    await requirePool(name, path);
+    resources.use(await lockFolder("pool", path));
+  }
   const clock = systemClock;
   const metrics = createAgentMetrics();
   const store = resources.use(

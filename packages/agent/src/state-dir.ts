@@ -1,9 +1,7 @@
 /** The few files that an agent keeps, so that its restart with the store away changes nothing. */
-import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { mkdir, open, readFile, realpath, rename } from "node:fs/promises";
-import { createServer, type Server } from "node:net";
+import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { lockFolder } from "./folder-lock.ts";
 
 export interface StateDir {
   /** Undefined where there is no such file. */
@@ -20,26 +18,14 @@ export interface StateDir {
  */
 export async function openStateDir(path: string): Promise<StateDir & AsyncDisposable> {
   await mkdir(path, { recursive: true, mode: 0o700 });
-  return new DiskStateDir(path, await lock(await realpath(path)));
-}
-
-/** A name that the kernel gives to one process at a time, and takes back however that one ends. */
-async function lock(path: string): Promise<Server> {
-  const server = createServer();
-  server.listen(`\0evm-agent:${createHash("sha256").update(path).digest("hex")}`);
-  try {
-    await once(server, "listening");
-  } catch (error) {
-    throw new Error(`taking ${path}: another agent uses it`, { cause: error });
-  }
-  return server;
+  return new DiskStateDir(path, await lockFolder("state", path));
 }
 
 class DiskStateDir implements StateDir, AsyncDisposable {
   readonly #path: string;
-  readonly #lock: Server;
+  readonly #lock: AsyncDisposable;
 
-  constructor(path: string, lock: Server) {
+  constructor(path: string, lock: AsyncDisposable) {
     this.#path = path;
     this.#lock = lock;
   }

@@ -47,6 +47,8 @@ export type Hold = {
   readonly reason: string;
   /** When to look again; undefined: something else will wake the agent. */
   readonly until: Instant | undefined;
+  /** Present where it waits for a slot, and nothing else. */
+  readonly queuedFor?: TaskKind;
 };
 
 export type StepOptions = {
@@ -151,7 +153,7 @@ export class StepRunner {
     const taken = tasks.count(step.driver, step.kind) + (isBooting ? booting : 0);
     if (taken < limit) return undefined;
     const reason = `waits for its turn to ${step.kind}: this host does ${limit} at once`;
-    return { phase: QUEUED_PHASE[step.kind], reason, until: undefined };
+    return { phase: QUEUED_PHASE[step.kind], reason, until: undefined, queuedFor: step.kind };
   }
 
   async #carryOut(

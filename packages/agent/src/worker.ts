@@ -24,6 +24,7 @@ import {
 import { type Health, type Log, Wake } from "@evm/telemetry";
 import { frozenNames, type Outdated } from "./frozen.ts";
 import type { HistoryKeeper } from "./history.ts";
+import { stopsInIsolation, WITHOUT_LEASE, waitingForLease } from "./isolation.ts";
 import { ISOLATION_GRACE_MS, type Lease } from "./lease.ts";
 import type { Lister, Listing } from "./lister.ts";
 import type { AgentMetrics } from "./metrics.ts";
@@ -227,21 +228,14 @@ export class Worker {
     return { name, incarnation, fleet, index, template, kind: step.driver };
   }
 
-  /** What would run, were it not for the end of the lease (W3). */
+  /** What the end of the lease keeps from running (W3). */
   #waitingForLease(steps: readonly Step[]): readonly Held[] {
-    const orders = this.#options.orders();
-    if (orders === undefined || this.#lastLease !== "ending") return [];
-    const busy = new Set(
-      [...steps, ...this.#options.tasks.all().map((it) => it.subject)].map(keyOf),
-    );
-    const kindOf = new Map(orders.templates.map((one) => [one.digest, one.template.kind]));
-    return orders.instances.flatMap((one) => {
-      const driver = kindOf.get(one.template);
-      const isWaiting =
-        one.desired === "run" && stopsInIsolation(orders, one) && !busy.has(keyOf(one));
-      if (driver === undefined || !isWaiting) return [];
-      return [{ subject: this.#subjectOf({ ...one, driver }), hold: WITHOUT_LEASE }];
-    });
+    const { orders, tasks } = this.#options;
+    const current = orders();
+    if (current === undefined || this.#lastLease !== "ending") return [];
+    const busy = new Set([...steps, ...tasks.all().map(({ subject }) => subject)].map(keyOf));
+    const waiting = waitingForLease(current, (key) => busy.has(key));
+    return waiting.map((subject) => ({ subject, hold: WITHOUT_LEASE }));
   }
 
   #withoutLease(step: Step, isIsolable: boolean): Hold | undefined {
@@ -275,9 +269,11 @@ export class Worker {
 
   #count(held: readonly Held[]): void {
     const { metrics, tasks } = this.#options;
-    metrics.queueLength.set(held.length);
-    for (const kind of TASK_KINDS) {
-      metrics.tasks.set({ step: kind }, tasks.all().filter((task) => task.kind === kind).length);
+    metrics.leaseHeld.set(this.#lastLease === "held" ? 1 : 0);
+    for (const step of TASK_KINDS) {
+      const queued = held.filter(({ hold }) => hold.queuedFor === step);
+      metrics.queueLength.set({ step }, queued.length);
+      metrics.tasks.set({ step }, tasks.all().filter(({ kind }) => kind === step).length);
     }
   }
 
@@ -288,12 +284,3 @@ export class Worker {
     return Math.min(POLL_MS, jittered, lease.remainingMs ?? POLL_MS);
   }
 }
-
-const WITHOUT_LEASE: Hold = {
-  phase: undefined,
-  reason: "waits for a lease: its fleet says onIsolation: stop, and no coordinator answers",
-  until: undefined,
-};
-
-const stopsInIsolation = (orders: Orders, { fleet }: Pick<Subject, "fleet">): boolean =>
-  orders.fleets.some((one) => one.name === fleet && one.onIsolation === "stop");

@@ -38,5 +38,8 @@ export function identityOf(labels: Labels, owner: string): ContainerIdentity | u
   return { name, incarnation, fleet, index, templateDigest };
 }
 
+/** Whose a container is that EVM made; undefined where it is not of EVM's making. */
+export const ownerOf = (labels: Labels): string | undefined => labels[OWNER_LABEL];
+
 const numberOf = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;

@@ -13,7 +13,7 @@ import {
   type LogOptions,
   type PrepareOptions,
 } from "../driver.ts";
-import { identityOf } from "./container-labels.ts";
+import { identityOf, ownerOf } from "./container-labels.ts";
 import { ContainerList } from "./container-list.ts";
 import { containerOptions } from "./container-options.ts";
 import { openConsole } from "./docker-console.ts";
@@ -151,7 +151,9 @@ class DockerDriver implements Driver {
     const container = await this.#engine.inspect(nameOf(spec), doing, signal);
     if (container === undefined) return false;
     if (isOf(container, spec, this.#owner)) return true;
-    throw new DriverError("failed", `${doing}: a container that is not EVM's has this name`);
+    const owner = ownerOf(container.Config.Labels);
+    const whose = owner === undefined ? "is not EVM's" : `belongs to EVM's host ${owner}`;
+    throw new DriverError("failed", `${doing}: a container that ${whose} has this name`);
   }
 
   /** EVM's container for this incarnation; D3: another's under the same name is none. */
