@@ -8,6 +8,16 @@ const port = z.int({ error: "a port, 0 to 65535" }).min(0).max(65_535);
 const factor = z.number({ error: "a factor of at least 1" }).min(1, "a factor of at least 1");
 const text = z.string({ error: "a text that is not empty" }).min(1, "a text that is not empty");
 
+/** A host asks every second, and stops what must not run twice 2.5 s before its lease ends. */
+const MIN_LEASE_MS = 5_000;
+/** Above what a busy machine may let a program wait for its turn. */
+const MIN_MARGIN_MS = 500;
+
+const atLeast = (least: number) => {
+  const error = `milliseconds, at least ${least}`;
+  return z.int({ error }).min(least, error);
+};
+
 const schema = z.strictObject({
   /** Names this coordinator; unique in the cluster and the same after a restart. */
   id: text.regex(/^[A-Za-z0-9_-]+$/, "letters, digits, _ and -").default(defaultId()),
@@ -25,8 +35,8 @@ const schema = z.strictObject({
   lease: z
     .strictObject({
       /** A host that is not heard of for this long, and `marginMs` more, is lost. */
-      leaseMs: z.int().min(1_000, "at least 1000").default(6_000),
-      marginMs: z.int().min(100, "at least 100").default(1_500),
+      leaseMs: atLeast(MIN_LEASE_MS).default(6_000),
+      marginMs: atLeast(MIN_MARGIN_MS).default(1_500),
     })
     .prefault({}),
   /** How far a host's capacity may be promised. */

@@ -33,6 +33,9 @@ export type PassOutcome =
   /** The plan breaks an invariant: a defect of the planner, and a reason not to act. */
   | { readonly kind: "refused" };
 
+/** What a pass goes by. */
+export type PassInput = Pick<Picture, "snapshot" | "control" | "plan">;
+
 export type PlannerOptions = {
   readonly store: CoordinatorStore;
   readonly log: Log;
@@ -43,7 +46,7 @@ export type PlannerOptions = {
 export class Planner {
   readonly #options: PlannerOptions;
   /** The last picture that called for nothing, or for what must not be. */
-  #settled: { readonly picture: Picture; readonly outcome: PassOutcome } | undefined;
+  #settled: { readonly picture: PassInput; readonly outcome: PassOutcome } | undefined;
   /** What was wrong with the last plan: told once, not with every pass. */
   #told: ReadonlySet<string> = new Set();
 
@@ -52,7 +55,7 @@ export class Planner {
   }
 
   /** One pass under the epoch of the picture's snapshot. Fails only where the store does. */
-  async pass(picture: Picture, signal: AbortSignal): Promise<PassOutcome> {
+  async pass(picture: PassInput, signal: AbortSignal): Promise<PassOutcome> {
     const { store, metrics, announcer } = this.#options;
     if (this.#settled?.picture === picture) return this.#settled.outcome;
     const endReconcile = metrics.reconcileSeconds.startTimer();
@@ -80,7 +83,7 @@ export class Planner {
     return outcome;
   }
 
-  #isSound({ snapshot, plan }: Picture): boolean {
+  #isSound({ snapshot, plan }: PassInput): boolean {
     const { log, metrics, announcer } = this.#options;
     const violations = check(snapshot, plan);
     const told = new Set<string>();

@@ -1,7 +1,11 @@
 /** A coordinator with its API on a memory store, and hosts that say what tests make them say. */
 
+import { create } from "@bufbuild/protobuf";
+import { fleetSpecCodec, templateDigest } from "@evm/codec";
 import {
+  type Clock,
   type Digest,
+  type FleetRecord,
   type HostName,
   type Image,
   type ImageName,
@@ -12,13 +16,13 @@ import {
   type Orders,
   type Report,
 } from "@evm/fleet";
-import { GrpcClient } from "@evm/protocol";
+import { FleetSpecSchema, GrpcClient } from "@evm/protocol";
 import { createMemoryStore, type HostStore, type MemoryStore } from "@evm/store";
-import { createLog, Metrics, systemClock, Wake } from "@evm/telemetry";
+import { createLog, type Log, Metrics, systemClock, Wake } from "@evm/telemetry";
 import { credentials } from "@grpc/grpc-js";
 import { serveApi } from "../src/api/serve.ts";
 import { Coordinator } from "../src/coordinator.ts";
-import { createCoordinatorMetrics } from "../src/metrics.ts";
+import { type CoordinatorMetrics, createCoordinatorMetrics } from "../src/metrics.ts";
 
 const DEADLINE_MS = 20_000;
 
@@ -44,9 +48,48 @@ export type TestCluster = AsyncDisposable & {
   readonly log: readonly string[];
 };
 
-export async function startCluster(): Promise<TestCluster> {
-  const store = createMemoryStore();
+export type TestCoordinator = AsyncDisposable & {
+  readonly coordinator: Coordinator;
+  readonly registry: Metrics["registry"];
+  readonly metrics: CoordinatorMetrics;
+  readonly log: Log;
+  readonly lines: readonly string[];
+};
+
+/** A running coordinator; disposing of it ends it at once, as a kill does: nothing is said. */
+export function startCoordinator(
+  store: MemoryStore,
+  id: string,
+  clock: Clock = systemClock,
+): TestCoordinator {
   const end = new AbortController();
+  const { log, lines, metrics, registry } = testTelemetry();
+  const coordinator = new Coordinator({
+    id,
+    store: store.coordinator(id),
+    clock,
+    random: () => 0.5,
+    log,
+    metrics,
+    lease: { leaseMs: 6_000, marginMs: 1_000 },
+    overcommit: { vcpu: 1, memory: 1, disk: 1 },
+  });
+  const running = coordinator.run(end.signal);
+  return {
+    coordinator,
+    registry,
+    metrics,
+    log,
+    lines,
+    async [Symbol.asyncDispose]() {
+      end.abort();
+      await running;
+    },
+  };
+}
+
+/** A log that is kept, and metrics. */
+export function testTelemetry() {
   const lines: string[] = [];
   const log = createLog({
     program: "test",
@@ -55,18 +98,15 @@ export async function startCluster(): Promise<TestCluster> {
     write: (line) => lines.push(line),
     now: systemClock.now,
   });
-  const metrics = createCoordinatorMetrics(new Metrics());
-  const coordinator = new Coordinator({
-    id: "c1",
-    store: store.coordinator("c1"),
-    clock: systemClock,
-    random: () => 0.5,
-    log,
-    metrics,
-    lease: { leaseMs: 6_000, marginMs: 1_000 },
-    overcommit: { vcpu: 1, memory: 1, disk: 1 },
-  });
-  const running = coordinator.run(end.signal);
+  const metrics = new Metrics();
+  const { registry } = metrics;
+  return { log, lines, metrics: createCoordinatorMetrics(metrics), registry };
+}
+
+export async function startCluster(): Promise<TestCluster> {
+  const store = createMemoryStore();
+  const running = startCoordinator(store, "c1");
+  const { coordinator, metrics, log, lines } = running;
   const context = {
     id: "c1",
     version: "test",
@@ -85,11 +125,29 @@ export async function startCluster(): Promise<TestCluster> {
     log: lines,
     async [Symbol.asyncDispose]() {
       client[Symbol.dispose]();
-      end.abort();
-      await running;
+      await running[Symbol.asyncDispose]();
       await api[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Declares a fleet of containers, as the API would. */
+export async function declare(store: MemoryStore, name: string, replicas: number): Promise<void> {
+  const spec = fleetSpecCodec.fromWire(
+    create(FleetSpecSchema, {
+      name,
+      replicas,
+      template: {
+        resources: { vcpuMillis: 100, memoryMib: 256, diskMib: 10 },
+        kind: { case: "container", value: { source: { case: "image", value: "web:1" } } },
+      },
+    }),
+  );
+  const template = templateDigest(spec.template, undefined);
+  const value: FleetRecord = { spec, image: undefined, template, state: "active", wishes: [] };
+  const operator = store.coordinator("operator");
+  const expectedRevision = operator.control().fleets.get(spec.name)?.revision ?? 0;
+  await operator.putFleets([{ value, expectedRevision }], soon().signal);
 }
 
 const host = (name: string): HostName => {
@@ -102,11 +160,12 @@ export async function startHost(
   { store }: Pick<TestCluster, "store">,
   name: string,
   phase: ObservedPhase = "ready",
+  clock: Clock = systemClock,
 ): Promise<AsyncDisposable> {
   const end = new AbortController();
   const { signal } = end;
   const link = store.host(host(name));
-  const work = obey(link, phase, signal);
+  const work = obey(link, phase, clock, signal);
   return {
     async [Symbol.asyncDispose]() {
       end.abort();
@@ -115,7 +174,12 @@ export async function startHost(
   };
 }
 
-async function obey(link: HostStore, phase: ObservedPhase, signal: AbortSignal): Promise<void> {
+async function obey(
+  link: HostStore,
+  phase: ObservedPhase,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
   const wake = new Wake();
   link.watchOrders(() => wake.wake(), signal);
   let reported: Report | undefined;
@@ -126,7 +190,7 @@ async function obey(link: HostStore, phase: ObservedPhase, signal: AbortSignal):
       if (!isSame(report, reported)) await link.putReport(report, signal);
       reported = report;
       await link.heartbeat({ host: link.host, generation: report.generation }, signal);
-      await wake.wait(500, systemClock, signal);
+      await wake.wait(500, clock, signal);
     }
   } catch (error) {
     if (!signal.aborted) throw error;

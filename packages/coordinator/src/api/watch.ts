@@ -24,23 +24,26 @@ export type WatchOptions<T> = {
 
 /** Everything there is, then every change, until the signal fires. */
 export async function* watchView<T>(options: WatchOptions<T>): AsyncGenerator<Change<T>> {
-  const { store, clock, signal, view } = options;
+  const { store, clock, view } = options;
+  const over = new AbortController();
+  const signal = AbortSignal.any([options.signal, over.signal]);
   const wake = new Wake();
   store.watch(() => wake.wake(), signal);
-  let before: ReadonlyMap<string, T> = new Map();
-  let isFirst = true;
-  while (!signal.aborted) {
-    const now = view();
-    yield* changes(before, now);
-    if (isFirst) yield { kind: "synced" };
-    isFirst = false;
-    before = now;
-    try {
+  try {
+    let before = view();
+    yield* changes(new Map(), before);
+    yield { kind: "synced" };
+    for (;;) {
       await clock.sleep(GAP_MS, signal);
       await wake.wait(LOOK_INTERVAL_MS, clock, signal);
-    } catch (error) {
-      if (!signal.aborted) throw error;
+      const now = view();
+      yield* changes(before, now);
+      before = now;
     }
+  } catch (error) {
+    if (!options.signal.aborted) throw error;
+  } finally {
+    over.abort();
   }
 }
 

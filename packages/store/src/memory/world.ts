@@ -129,13 +129,12 @@ export class World {
     this.events.add({ sequence: this.events.lastSequence + 1, event });
   }
 
-  /** The first answer among the coordinators that can be reached. */
+  /** Every coordinator that can be reached hears it; the first answer counts. */
   heartbeat(heartbeat: Heartbeat): LeaseGrant | undefined {
-    for (const { participant, call } of this.heartbeats) {
-      const grant = this.isConnected(participant) ? call(heartbeat) : undefined;
-      if (grant !== undefined) return grant;
-    }
-    return undefined;
+    const grants = [...this.heartbeats]
+      .filter(({ participant }) => this.isConnected(participant))
+      .map(({ call }) => call(heartbeat));
+    return grants.find((grant) => grant !== undefined);
   }
 
   ping(ping: Ping, from: Participant): void {

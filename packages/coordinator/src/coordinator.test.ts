@@ -1,0 +1,143 @@
+import type { HostName } from "@evm/fleet";
+import { createMemoryStore, type MemoryStore } from "@evm/store";
+import { ManualClock } from "@evm/telemetry";
+import { expect, test } from "vitest";
+import { declare, startCoordinator, startHost, type TestCoordinator } from "../test/cluster.ts";
+
+const SECOND_MS = 1_000;
+
+/** Names of the coordinators that lead, by their own account. */
+const leaders = (all: readonly TestCoordinator[]): readonly number[] =>
+  all.flatMap(({ coordinator: { leadership } }, at) => (leadership.kind === "leading" ? [at] : []));
+
+/** "h1: 2" for each host with orders, and how many instances they are to run. */
+const runs = (store: MemoryStore): readonly string[] =>
+  [...store.coordinator("observer").control().orders.values()].map(({ value }) => {
+    const running = value.instances.filter((one) => one.desired === "run");
+    return `${value.host}: ${running.length}`;
+  });
+
+const livenessOf = ({ coordinator }: TestCoordinator) =>
+  coordinator.picture().snapshot.hosts.map((host) => `${host.name} ${host.liveness}`);
+
+const events = async (store: MemoryStore, reason: string): Promise<readonly string[]> => {
+  const query = { fleet: undefined, instance: undefined, host: undefined, afterSequence: 0 };
+  const listed = await store
+    .coordinator("observer")
+    .listEvents({ ...query, beforeSequence: undefined, limit: 1_000 }, AbortSignal.timeout(1_000));
+  return listed.flatMap(({ event }) => (event.reason === reason ? [event.text] : []));
+};
+
+test("when the leader is killed another leads, knows the hosts, and commits", async () => {
+  const store = createMemoryStore();
+  const clock = new ManualClock();
+  await using _h1 = await startHost({ store }, "h1", "ready", clock);
+  const first = startCoordinator(store, "a", clock);
+  await using second = startCoordinator(store, "b", clock);
+  await clock.advance(SECOND_MS);
+  await declare(store, "web", 2);
+  await clock.advance(SECOND_MS);
+  expect([leaders([first, second]), runs(store)]).toEqual([[0], ["h1: 2"]]);
+
+  await first[Symbol.asyncDispose]();
+  await declare(store, "web", 3);
+  await clock.advance(3 * SECOND_MS);
+  expect([leaders([first, second]), runs(store)]).toEqual([[1], ["h1: 3"]]);
+  expect(livenessOf(second)).toEqual(["h1 up"]);
+  const { epoch } = store.coordinator("observer").control().epoch;
+  expect(
+    store
+      .coordinator("observer")
+      .control()
+      .orders.get("h1" as HostName)?.value.epoch,
+  ).toBe(epoch);
+});
+
+test("a leader that was cut off follows when it is back, and commits nothing", async () => {
+  const store = createMemoryStore();
+  const clock = new ManualClock();
+  await using _h1 = await startHost({ store }, "h1", "ready", clock);
+  await using first = startCoordinator(store, "a", clock);
+  await clock.advance(SECOND_MS);
+  await using second = startCoordinator(store, "b", clock);
+  store.disconnect("coordinator/a");
+  await clock.advance(3 * SECOND_MS);
+  expect(leaders([first, second])).toEqual([0, 1]);
+  await declare(store, "web", 1);
+  store.reconnect("coordinator/a");
+  await clock.advance(SECOND_MS);
+  expect([leaders([first, second]), runs(store)]).toEqual([[1], ["h1: 1"]]);
+});
+
+test("a host that falls silent is lost by the leader alone, and its instances begin elsewhere", async () => {
+  const store = createMemoryStore();
+  const clock = new ManualClock();
+  const h1 = await startHost({ store }, "h1", "ready", clock);
+  await using leader = startCoordinator(store, "a", clock);
+  await using follower = startCoordinator(store, "b", clock);
+  await declare(store, "web", 1);
+  await clock.advance(13 * SECOND_MS);
+  expect(runs(store)).toEqual(["h1: 1"]);
+
+  await using _h2 = await startHost({ store }, "h2", "ready", clock);
+  await h1[Symbol.asyncDispose]();
+  await clock.advance(8 * SECOND_MS);
+  expect(livenessOf(leader)).toEqual(["h1 lost", "h2 up"]);
+  expect(livenessOf(follower)).toEqual(["h1 unknown", "h2 up"]);
+  expect(runs(store)).toEqual(["h1: 0", "h2: 1"]);
+  expect(await events(store, "HostLost")).toEqual(["h1 is lost"]);
+});
+
+test("a leader that was cut off from the store for long calls no host lost when it is back", async () => {
+  const store = createMemoryStore();
+  const clock = new ManualClock();
+  await using _h1 = await startHost({ store }, "h1", "ready", clock);
+  await using leader = startCoordinator(store, "a", clock);
+  await clock.advance(20 * SECOND_MS);
+  store.disconnect("coordinator/a");
+  await clock.advance(30 * SECOND_MS);
+  expect(livenessOf(leader)).toEqual(["h1 unknown"]);
+  store.reconnect("coordinator/a");
+  await clock.advance(10 * SECOND_MS);
+  expect(livenessOf(leader)).toEqual(["h1 up"]);
+  expect(await events(store, "HostLost")).toEqual([]);
+});
+
+test("leases are answered by the leader only, and end with its footing", async () => {
+  const store = createMemoryStore();
+  const clock = new ManualClock();
+  const h1 = store.host("h1" as HostName);
+  const beat = () => h1.heartbeat({ host: h1.host, generation: 0 }, AbortSignal.timeout(1_000));
+  await using _leader = startCoordinator(store, "a", clock);
+  await using _follower = startCoordinator(store, "b", clock);
+  expect(await beat()).toBe(undefined);
+  await clock.advance(30 * SECOND_MS);
+  expect(await beat()).toEqual({ epoch: 1, leaseMs: 6_000 });
+
+  // Somebody else's epoch: the leader's next confirmation is refused by the fence.
+  await store.coordinator("x").claimEpoch("x", 1, AbortSignal.timeout(1_000));
+  await clock.advance(100);
+  expect(await beat()).toBe(undefined);
+});
+
+test("only the leader tells of the cluster in its metrics", async () => {
+  const store = createMemoryStore();
+  const clock = new ManualClock();
+  await using _h1 = await startHost({ store }, "h1", "ready", clock);
+  await using leader = startCoordinator(store, "a", clock);
+  await using follower = startCoordinator(store, "b", clock);
+  await declare(store, "web", 2);
+  await clock.advance(2 * SECOND_MS);
+  const told = async ({ registry }: TestCoordinator) =>
+    (await registry.metrics())
+      .split("\n")
+      .filter((line) => /^evm_(coordinator_is_leader|fleet_instances|hosts\{)/.test(line));
+  expect(await told(leader)).toEqual([
+    "evm_coordinator_is_leader 1",
+    'evm_fleet_instances{fleet="web",phase="ready"} 2',
+    'evm_hosts{liveness="up"} 1',
+    'evm_hosts{liveness="unknown"} 0',
+    'evm_hosts{liveness="lost"} 0',
+  ]);
+  expect(await told(follower)).toEqual(["evm_coordinator_is_leader 0"]);
+});

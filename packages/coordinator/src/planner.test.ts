@@ -1,0 +1,84 @@
+import { createMemoryStore } from "@evm/store";
+import { ManualClock } from "@evm/telemetry";
+import { expect, test } from "vitest";
+import { declare, startHost, testTelemetry } from "../test/cluster.ts";
+import { Announcer } from "./announcer.ts";
+import { Camera } from "./picture.ts";
+import { Planner } from "./planner.ts";
+
+const { signal } = new AbortController();
+
+async function aPlanner() {
+  const store = createMemoryStore();
+  const own = store.coordinator("a");
+  const clock = new ManualClock();
+  const events: string[] = [];
+  const add = (event: { readonly reason: string }) => events.push(event.reason);
+  const announcer = new Announcer({ id: "a", clock, add });
+  const { log, metrics } = testTelemetry();
+  const planner = new Planner({ store: own, log, metrics, announcer });
+  const camera = new Camera();
+  const overcommit = { vcpu: 1, memory: 1, disk: 1 };
+  const take = (epoch: number) =>
+    camera.take({
+      epoch,
+      control: own.control(),
+      reports: own.reports(),
+      livenessOf: () => "up",
+      overcommit,
+    });
+  const host = await startHost({ store }, "h1", "ready", clock);
+  await clock.advance(0);
+  return { store, own, planner, events, take, host };
+}
+
+test("a plan is committed and told; where nothing is to change nothing is done", async () => {
+  const { store, own, planner, events, take, host } = await aPlanner();
+  await using _host = host;
+  await own.claimEpoch("a", 0, signal);
+  expect(await planner.pass(take(1), signal)).toEqual({ kind: "idle" });
+  await declare(store, "web", 2);
+  const picture = take(1);
+  expect(await planner.pass(picture, signal)).toMatchObject({ kind: "committed" });
+  expect(events).toEqual(["InstancePlaced", "InstancePlaced"]);
+  expect(await planner.pass(take(1), signal)).toEqual({ kind: "idle" });
+});
+
+test("a leader that froze with a plan in hand cannot commit it (P3)", async () => {
+  const { store, own, planner, events, take, host } = await aPlanner();
+  await using _host = host;
+  await own.claimEpoch("a", 0, signal);
+  await declare(store, "web", 1);
+  const picture = take(1);
+  await store.coordinator("b").claimEpoch("b", 1, signal);
+  expect(await planner.pass(picture, signal)).toMatchObject({ kind: "rejected" });
+  expect(own.control().orders.size).toBe(0);
+  expect(events).toEqual([]);
+});
+
+test("what somebody else wrote meanwhile makes the commit be rejected, and the next one right (P2)", async () => {
+  const { store, own, planner, take, host } = await aPlanner();
+  await using _host = host;
+  await own.claimEpoch("a", 0, signal);
+  await declare(store, "web", 1);
+  const old = take(1);
+  await planner.pass(old, signal);
+  await declare(store, "api", 1);
+  expect(await planner.pass(old, signal)).toMatchObject({ kind: "rejected" });
+  expect(await planner.pass(take(1), signal)).toMatchObject({ kind: "committed" });
+});
+
+test("a plan that breaks an invariant is not committed, and told once (P1)", async () => {
+  const { store, own, planner, events, take, host } = await aPlanner();
+  await using _host = host;
+  await own.claimEpoch("a", 0, signal);
+  await declare(store, "web", 1);
+  const { snapshot, control, plan } = take(1);
+  const orders = plan.orders.map((one) => ({ ...one, epoch: 7 }));
+  for (let pass = 0; pass < 3; pass += 1) {
+    const broken = { snapshot, control, plan: { ...plan, orders } };
+    expect(await planner.pass(broken, signal)).toEqual({ kind: "refused" });
+  }
+  expect(own.control().orders.size).toBe(0);
+  expect(events).toEqual(["PlanRefused"]);
+});
