@@ -125,7 +125,8 @@ async function startDev() {
     output("dist/evm.mjs", ["--server", server, "hosts", "--json"]),
   );
   const stop = () => {
-    child.kill("SIGINT");
+    // A terminal's Ctrl-C reaches it too, and a second one would cut its clean-up short.
+    child.kill("SIGTERM");
     return ended;
   };
   return { server, host: hosts[0]?.name ?? "", stop };

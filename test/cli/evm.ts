@@ -22,7 +22,12 @@ export type Evm = {
 export async function evm(options: Evm, ...args: readonly string[]): Promise<Ran> {
   const { server, signal = new AbortController().signal } = options;
   const terminal = options.terminal ?? piped(options.input ?? "");
-  const program = createProgram({ terminal, now: () => 0, signal });
+  const program = createProgram({
+    terminal,
+    now: () => 0,
+    signal,
+    hurry: new AbortController().signal,
+  });
   let code: number = EXIT_CODES.ok;
   try {
     await program.parseAsync(["--server", server, ...args], { from: "user" });

@@ -128,6 +128,7 @@ async function remoteSize(option: string, location: string, signal: AbortSignal)
     if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
     length = response.headers.get("content-length");
   } catch (cause) {
+    if (signal.aborted) throw cause;
     const text = `${option}: asking ${location} for its size: ${reasonOf(cause)}; ${advice}`;
     throw new CliError("failed", text, { cause });
   }

@@ -16,8 +16,11 @@ export type Context = {
   readonly signal: AbortSignal;
 };
 
+/** What a call needs of it. */
+export type CallContext = Pick<Context, "client" | "signal">;
+
 /** Options of a call that ends by itself. */
-export const callOptions = ({ signal }: Pick<Context, "signal">) => ({
+export const callOptions = ({ signal }: Pick<CallContext, "signal">) => ({
   signal,
   deadlineMs: CALL_DEADLINE_MS,
 });

@@ -1,10 +1,11 @@
 /** The fleet files that a command line names. */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
+import { addAbortSignal } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describeFileProblem, type FleetFile, type ParsedFleet, parseFleetFiles } from "@evm/codec";
 import { CliError, reasonOf } from "./cli-error.ts";
-import type { Input } from "./output/terminal.ts";
+import type { Context } from "./context.ts";
 
 /** Stands for the standard input. */
 const STDIN = "-";
@@ -16,14 +17,14 @@ const EXTENSIONS = new Set([".yaml", ".yml", ".json"]);
  * @throws CliError `usage` with every problem of all of them
  */
 export async function readFleets(
+  context: Pick<Context, "terminal" | "signal">,
   names: readonly string[],
-  input: Input,
 ): Promise<readonly ParsedFleet[]> {
   if (names.length === 0) {
     throw new CliError("usage", "no fleet file given: name one, a folder of them, or - for stdin");
   }
   const files: FleetFile[] = [];
-  for (const name of new Set(names)) files.push(...(await readSource(name, input)));
+  for (const name of new Set(names)) files.push(...(await readSource(context, name)));
   const parsed = parseFleetFiles(files);
   if (parsed.kind === "ok") return parsed.fleets;
   const problems = parsed.problems.map((problem) => describeFileProblem(problem));
@@ -31,8 +32,13 @@ export async function readFleets(
   throw new CliError("usage", `${count}; nothing was changed\n${problems.join("\n")}`);
 }
 
-async function readSource(name: string, input: Input): Promise<readonly FleetFile[]> {
-  if (name === STDIN) return [{ file: "<stdin>", text: await text(input) }];
+async function readSource(
+  { terminal, signal }: Pick<Context, "terminal" | "signal">,
+  name: string,
+): Promise<readonly FleetFile[]> {
+  if (name === STDIN) {
+    return [{ file: "<stdin>", text: await text(addAbortSignal(signal, terminal.input)) }];
+  }
   try {
     const names = (await stat(name)).isDirectory() ? await fleetFilesIn(name) : [name];
     return await Promise.all(

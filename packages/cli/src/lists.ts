@@ -11,9 +11,9 @@ import {
   type Phase,
 } from "@evm/protocol";
 import { allPages } from "./all-pages.ts";
-import { type Context, callOptions } from "./context.ts";
+import { type CallContext, callOptions } from "./context.ts";
 
-export const listFleets = (context: Context): Promise<readonly Fleet[]> =>
+export const listFleets = (context: CallContext): Promise<readonly Fleet[]> =>
   allPages(async (page) => {
     const { listFleets: method } = FleetService.method;
     const { fleets, nextPageToken } = await context.client.unary(
@@ -31,7 +31,7 @@ export type InstanceFilter = {
 };
 
 export const listInstances = (
-  context: Context,
+  context: CallContext,
   filter: InstanceFilter,
 ): Promise<readonly Instance[]> =>
   allPages(async (page) => {
@@ -41,14 +41,14 @@ export const listInstances = (
     return { items: reply.instances, nextPageToken: reply.nextPageToken };
   });
 
-export const listHosts = (context: Context): Promise<readonly Host[]> =>
+export const listHosts = (context: CallContext): Promise<readonly Host[]> =>
   allPages(async (page) => {
     const { listHosts: method } = HostService.method;
     const { hosts, nextPageToken } = await context.client.unary(method, page, callOptions(context));
     return { items: hosts, nextPageToken };
   });
 
-export const listImages = (context: Context): Promise<readonly CatalogImage[]> =>
+export const listImages = (context: CallContext): Promise<readonly CatalogImage[]> =>
   allPages(async (page) => {
     const { listImages: method } = ImageService.method;
     const { images, nextPageToken } = await context.client.unary(

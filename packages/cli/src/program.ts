@@ -26,6 +26,8 @@ export type ProgramOptions = {
   readonly now: () => number;
   /** Fires on Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Fires on a second one, while what the first one began goes on. */
+  readonly hurry: AbortSignal;
 };
 
 const EXIT_CODES_HELP = `
@@ -34,7 +36,7 @@ Exit codes:
   1  refused or failed       4  what was waited for did not come in time
   2  bad command or file     5  no coordinator answers`;
 
-export function createProgram({ terminal, now, signal }: ProgramOptions): Command {
+export function createProgram({ terminal, now, signal, hurry }: ProgramOptions): Command {
   const program = new Command("evm")
     .description("Runs fleets of virtual machines and containers on a pool of servers.")
     .version("0.1.0")
@@ -67,7 +69,7 @@ export function createProgram({ terminal, now, signal }: ProgramOptions): Comman
   addDelete(program, run);
   addDrain(program, run);
   addUndrain(program, run);
-  addDev(program, terminal, signal);
+  addDev(program, { terminal, signal, hurry });
   addPrograms(program);
   addCompletion(program, run);
   pointToHelp(program);

@@ -42,15 +42,17 @@ export function createRun({ program, terminal, now, signal }: RunOptions): Run {
       try {
         await action({ client, terminal, isJson: json, now, signal }, ...given);
       } catch (error) {
-        throw error instanceof RpcError ? fromRpcError(error, server) : error;
+        const isOurEnd = signal.aborted;
+        throw error instanceof RpcError && !isOurEnd ? fromRpcError(error, server) : error;
       }
     };
 }
 
 /** Shows an error and says what to exit with. */
 export function showError(error: unknown, terminal: Terminal, signal: AbortSignal): number {
-  if (signal.aborted) return EXIT_CODES.interrupted;
   const isOurs = error instanceof CliError;
+  // What Ctrl-C broke off needs no words; what went wrong at the end that it asked for does.
+  if (signal.aborted && !isOurs) return EXIT_CODES.interrupted;
   const text = error instanceof Error ? error.message : String(error);
   terminal.err(`${styled(terminal, "red", "error:")} ${text}\n`);
   if (!isOurs && error instanceof Error && error.stack !== undefined) {

@@ -37,7 +37,7 @@ export function addApply(program: Command, run: Run): void {
   addWaitOptions(command, "every instance is ready").action(
     run(async (context, files: readonly string[], options: Options) => {
       const { client, terminal, isJson } = context;
-      const parsed = await readFleets([...files, ...(options.file ?? [])], terminal.input);
+      const parsed = await readFleets(context, [...files, ...(options.file ?? [])]);
       const { specs, contexts } = await packFleets(context, parsed);
       await uploadContexts(context, contexts);
       const method = FleetService.method.applyFleets;

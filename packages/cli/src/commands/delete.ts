@@ -53,6 +53,7 @@ async function confirm({ terminal, signal }: Context, fleets: readonly Fleet[]):
     `Stops and discards every instance of these fleets, with its disk:\n${list.join("")}`,
   );
   if (await ask(terminal, "Delete them?", signal)) return;
+  signal.throwIfAborted();
   throw new CliError("failed", "not confirmed; nothing was changed");
 }
 

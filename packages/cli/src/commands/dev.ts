@@ -12,7 +12,15 @@ type Options = {
   readonly verbose?: boolean;
 };
 
-export function addDev(program: Command, terminal: Terminal, signal: AbortSignal): void {
+type DevContext = {
+  readonly terminal: Terminal;
+  /** Fires on Ctrl-C. */
+  readonly signal: AbortSignal;
+  /** Fires on a second one. */
+  readonly hurry: AbortSignal;
+};
+
+export function addDev(program: Command, context: DevContext): void {
   program
     .command("dev")
     .summary("run all of EVM on this machine, without configuration")
@@ -25,10 +33,11 @@ export function addDev(program: Command, terminal: Terminal, signal: AbortSignal
     .option("--port <port>", "port of the API on 127.0.0.1; 0: any free one", "7070")
     .option("-v, --verbose", "show every line of the log")
     .addHelpText("after", "\nExamples:\n  evm dev\n  evm dev --ephemeral --port 0")
-    .action((options: Options) => dev(options, terminal, signal));
+    .action((options: Options) => dev(options, context));
 }
 
-async function dev(options: Options, terminal: Terminal, signal: AbortSignal): Promise<void> {
+async function dev(options: Options, context: DevContext): Promise<void> {
+  const { terminal, signal } = context;
   const isEphemeral = options.ephemeral === true;
   if (isEphemeral && options.data !== undefined) {
     throw new CliError("usage", "--ephemeral uses a folder of its own; leave --data out");
@@ -48,16 +57,23 @@ async function dev(options: Options, terminal: Terminal, signal: AbortSignal): P
     terminal.out(welcome(cluster, terminal));
     await untilOver(cluster, signal);
   } finally {
-    await end(cluster, isEphemeral, terminal);
+    await end(cluster, isEphemeral, context);
   }
 }
 
 /** Ends all processes, whatever becomes of the clean-up; what that left behind stays findable. */
-async function end(cluster: DevCluster, isEphemeral: boolean, terminal: Terminal): Promise<void> {
+async function end(
+  cluster: DevCluster,
+  isEphemeral: boolean,
+  { terminal, hurry }: DevContext,
+): Promise<void> {
   try {
-    if (isEphemeral) await removeEverything(cluster.api, terminal);
+    if (isEphemeral) await removeEverything(cluster.api, terminal, hurry);
   } catch (error) {
-    terminal.err(`The data in ${cluster.folder} stays: not everything could be removed.\n`);
+    terminal.err(
+      `What is left goes on running. To remove it: EVM_AGENT_HOST=${cluster.host} evm dev ` +
+        `--data ${cluster.folder}, and evm delete.\n`,
+    );
     throw error;
   } finally {
     await cluster.stop();

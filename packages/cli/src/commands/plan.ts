@@ -33,7 +33,7 @@ export function addPlan(program: Command, run: Run): void {
         const names = [...files, ...(options.file ?? [])];
         const deletes = [...(options.delete ?? [])];
         const hasFiles = names.length > 0 || deletes.length === 0;
-        const parsed = hasFiles ? await readFleets(names, terminal.input) : [];
+        const parsed = hasFiles ? await readFleets(context, names) : [];
         const { specs } = await packFleets(context, parsed);
         const request = { fleets: [...specs], deletes };
         const method = FleetService.method.planFleets;

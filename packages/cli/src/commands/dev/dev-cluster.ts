@@ -6,8 +6,12 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { CliError } from "../../cli-error.ts";
+import { duration } from "../../output/format.ts";
+import { startQuietProgress } from "../../output/progress.ts";
 import type { Terminal } from "../../output/terminal.ts";
 import { programFile } from "../programs.ts";
+import { apiPort, assertFree } from "./api-port.ts";
+import { untilHostIsUp } from "./host-up.ts";
 import { findNatsServer, natsAddress, writeNatsConfig } from "./nats.ts";
 import { Part } from "./part.ts";
 
@@ -31,31 +35,41 @@ export class DevCluster {
   /** In the order of their start. */
   readonly #parts: Part[] = [];
   #api = "";
+  #host = "";
 
   private constructor(options: DevOptions, folder: string) {
     this.#options = options;
     this.folder = folder;
   }
 
-  /** Starts all of it, or nothing. */
+  /** Starts all of it, or nothing; returns once instances can be placed. */
   static async start(options: DevOptions, signal: AbortSignal): Promise<DevCluster> {
+    await assertFree(apiPort(options));
     const folder = await makeFolder(options);
     const cluster = new DevCluster(options, folder);
     const limit = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
+    using progress = startQuietProgress(options.terminal);
     try {
       await cluster.#lock();
-      await cluster.#start(limit);
+      await cluster.#start(limit, (part) => progress.update(`starting ${part}`));
       return cluster;
     } catch (error) {
       await cluster.stop();
       if (options.isEphemeral) await cluster.removeFolder();
-      throw error;
+      if (!limit.aborted || signal.aborted) throw error;
+      const text = `${cluster.#parts.at(-1)?.name} is not ready after ${duration(START_TIMEOUT_MS)}`;
+      throw new CliError("timeout", `${text}; --verbose shows what it does`, { cause: error });
     }
   }
 
   /** Address of the API. */
   get api(): string {
     return this.#api;
+  }
+
+  /** The name of the only host. */
+  get host(): string {
+    return this.#host;
   }
 
   /** Resolves when a part ends by itself, with which and how. */
@@ -73,15 +87,17 @@ export class DevCluster {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  async #start(signal: AbortSignal): Promise<void> {
+  async #start(signal: AbortSignal, onPart: (name: string) => void): Promise<void> {
     const { environment, port, isEphemeral } = this.#options;
+    onPart("nats-server");
     const natsFolder = join(this.folder, "nats");
     await mkdir(natsFolder, { recursive: true });
     const config = await writeNatsConfig(natsFolder);
     const nats = this.#part("nats-server", findNatsServer(environment), ["-c", config], {});
     const servers = JSON.stringify([await natsAddress(nats, natsFolder, signal)]);
-    const anyPort = isEphemeral ? { METRICS__PORT: "0" } : {};
+    const anyPort = isEphemeral || port === 0 ? { METRICS__PORT: "0" } : {};
 
+    onPart("the coordinator");
     const coordinator = this.#program("coordinator", {
       ID: "dev",
       NATS_SERVERS: servers,
@@ -91,6 +107,7 @@ export class DevCluster {
     const serving = await coordinator.line((line) => line.text === "serving", signal);
     this.#api = String(serving.fields["api"]);
 
+    onPart("the agent");
     const pool = join(this.folder, "pool");
     await mkdir(pool, { recursive: true });
     const agent = this.#program("agent", {
@@ -100,7 +117,21 @@ export class DevCluster {
       ...(isEphemeral ? { HOST: `dev-${process.pid}` } : {}),
       ...anyPort,
     });
-    await agent.line((line) => line.text === "ready", signal);
+    const ready = await agent.line((line) => line.text === "ready", signal);
+    this.#host = String(ready.fields["host"]);
+    await this.#untilHostIsUp(signal);
+  }
+
+  async #untilHostIsUp(signal: AbortSignal): Promise<void> {
+    const ended = new AbortController();
+    void this.failure().then((how) => ended.abort(new CliError("failed", how)));
+    try {
+      const either = AbortSignal.any([signal, ended.signal]);
+      await untilHostIsUp({ api: this.#api, host: this.#host }, either);
+    } catch (error) {
+      ended.signal.throwIfAborted();
+      throw error;
+    }
   }
 
   #program(name: "coordinator" | "agent", settings: { readonly [name: string]: string }): Part {
@@ -162,7 +193,8 @@ function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    // Another user's may not be signalled, and runs.
+    return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }

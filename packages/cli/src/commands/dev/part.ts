@@ -7,7 +7,7 @@ import { styled, type Terminal } from "../../output/terminal.ts";
 
 /** Longer than any part needs to end; then it is killed. */
 const STOP_TIMEOUT_MS = 10_000;
-/** So much of what a part wrote is kept for the error that says why it ended. */
+/** So much of what a part wrote, unseen, is kept for the error that says why it ended. */
 const KEPT_LINES = 20;
 
 export type LogLine = {
@@ -81,8 +81,8 @@ export class Part {
   }
 
   #failed(how: string): never {
-    const log = this.#kept.map((line) => `  ${line}\n`).join("");
-    throw new CliError("failed", `${this.name} ${how} before it was ready:\n${log}`);
+    const log = this.#kept.map((line) => `\n  ${line}`).join("");
+    throw new CliError("failed", `${this.name} ${how} before it was ready${log}`);
   }
 
   async #end(): Promise<string> {
@@ -96,13 +96,15 @@ export class Part {
 
   #line(raw: string): void {
     const line = parseLine(raw);
-    this.#kept.push(raw);
-    if (this.#kept.length > KEPT_LINES) this.#kept.shift();
     for (const listener of this.#listeners) listener(line);
     const { terminal, isVerbose } = this.#options;
     const { level } = line.fields;
     const isBad = level === "warn" || level === "error";
-    if (!isVerbose && !isBad) return;
+    if (!isVerbose && !isBad) {
+      this.#kept.push(shown(line));
+      if (this.#kept.length > KEPT_LINES) this.#kept.shift();
+      return;
+    }
     const style = level === "error" ? "red" : isBad ? "yellow" : "dim";
     terminal.err(`${styled(terminal, style, `${this.name}: ${shown(line)}`)}\n`);
   }
