@@ -73,6 +73,9 @@ describeIf([root, libvirt, docker, natsServer, guest], "parts that run apart", (
   test("a host whose agent was killed goes on, and the next agent adopts what runs", async () => {
     const before = await running();
     expect(await parts.agent.end("SIGKILL")).toBe(128);
+    await eventually("the host is lost", async () =>
+      (await parts.evm.hosts()).find(({ liveness }) => liveness === "LIVENESS_LOST"),
+    );
     expect(await running()).toEqual(before);
 
     await parts.startAgent();

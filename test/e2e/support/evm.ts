@@ -9,9 +9,9 @@ import { guestCmdline, guestFile } from "../../support/guest.ts";
 export const EVM = fileURLToPath(new URL("../../../dist/evm.mjs", import.meta.url));
 
 /** Longer than any wait of `evm` here takes: what it waits for in vain, it says by itself. */
-const TIMEOUT_MS = 150_000;
+const TIMEOUT_MS = 110_000;
 /** What `evm` is told to wait at most. */
-const WAIT = ["--wait", "--timeout", "120s"] as const;
+const WAIT = ["--wait", "--timeout", "90s"] as const;
 
 export type Ran = { readonly code: number; readonly out: string; readonly err: string };
 
