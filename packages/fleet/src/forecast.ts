@@ -17,10 +17,18 @@ export type Forecast = Pick<Plan, "actions" | "waiting" | "notes">;
  * left out of `actions`, and `waiting` says of it that it waits for its turn.
  */
 const MAX_PASSES = 600;
+/**
+ * Passes times instances: about a second of work. Whoever asks is a coordinator that has hosts to
+ * answer meanwhile, so of a great cluster only the next few passes are told.
+ */
+const MAX_LOOKS = 200_000;
+/** A replacement that is not kept waiting is done in so many. */
+const MIN_PASSES = 4;
 
 /** One action for each instance that would change, in the order in which it would begin. */
 export function forecast(snapshot: Snapshot): Forecast {
   const outcomes = new Map<InstanceName, Action>();
+  const maxPasses = passesFor(snapshot);
   let world = snapshot;
   for (let pass = 1; ; pass++) {
     const plan = reconcile(world);
@@ -28,12 +36,17 @@ export function forecast(snapshot: Snapshot): Forecast {
       outcomes.set(action.instance, outcome(outcomes.get(action.instance), action));
     }
     const isSettled = plan.orders.length === 0 && plan.forgottenFleets.length === 0;
-    if (isSettled || pass === MAX_PASSES) {
+    if (isSettled || pass === maxPasses) {
       const actions = [...outcomes.values()].filter(({ kind }) => kind !== "forget");
       return { actions, waiting: plan.waiting, notes: plan.notes };
     }
     world = obeyed(world, plan);
   }
+}
+
+function passesFor({ fleets }: Snapshot): number {
+  const instances = fleets.reduce((sum, { spec }) => sum + spec.replicas, 1);
+  return Math.max(MIN_PASSES, Math.min(MAX_PASSES, Math.floor(MAX_LOOKS / instances)));
 }
 
 /** How much an action says of what becomes of its instance. */

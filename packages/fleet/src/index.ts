@@ -4,6 +4,7 @@ export type { Clock } from "./clock.ts";
 export type { Heartbeat, HostRecord, LeaseGrant, Ping } from "./control.ts";
 export { type ConvergeInput, converge, isolated } from "./converge.ts";
 export type { EventRecord, Severity, StoredEvent } from "./event.ts";
+export { explainPlace, type PlaceExplanation } from "./explain-place.ts";
 export { type Forecast, forecast } from "./forecast.ts";
 export { type Claim, HostLoad } from "./host-load.ts";
 export type { Digest, FleetName, HostName, ImageName, InstanceName } from "./ids.ts";

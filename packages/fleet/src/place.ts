@@ -60,6 +60,10 @@ export const MAX_EXPLAINED = 1_000;
 
 const RANKINGS = { pack, spread } as const;
 
+/** What a host that admits the request is worth to it: the greatest is taken. */
+export const scoreOf = (host: HostLoad, request: PlaceRequest): number =>
+  RANKINGS[request.placement.strategy](host) + imageHere(host, request);
+
 /** Hosts that gain the same from what is there already, in the order of a strategy. */
 type Tier = { readonly ranked: RankedHosts; readonly bonus: number };
 

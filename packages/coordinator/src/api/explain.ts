@@ -1,18 +1,21 @@
 /** Why an instance is where it is, or why it waits: what the planner says of it now. */
 import { actionCodec, refusalCodec } from "@evm/codec";
+import { explainPlace } from "@evm/fleet";
 import type { InstanceView } from "../instances.ts";
 import type { ApiContext } from "./context.ts";
 import { instanceToWire } from "./instance-wire.ts";
 
-export function explainInstance(context: ApiContext, view: InstanceView) {
-  const { plan } = context.coordinator.picture();
+export function explainInstance({ coordinator }: ApiContext, view: InstanceView) {
+  const { snapshot, plan } = coordinator.picture();
   const waiting = plan.waiting.find((item) => item.instance === view.name);
   const actions = plan.actions.filter((action) => action.instance === view.name);
-  const reasons = [standing(view), waiting?.reason, ...context.coordinator.doubts()];
+  const place = view.desired === "run" ? explainPlace(snapshot, view) : undefined;
+  const reasons = [standing(view), waiting?.reason, place?.text, ...coordinator.doubts()];
+  const refusals = waiting?.refusals ?? place?.refusals ?? [];
   return {
     instance: instanceToWire(view),
     reasons: reasons.filter((reason) => reason !== undefined),
-    refusals: (waiting?.refusals ?? []).map(refusalCodec.toWire),
+    refusals: refusals.map(refusalCodec.toWire),
     nextActions: actions.map(actionCodec.toWire),
   };
 }

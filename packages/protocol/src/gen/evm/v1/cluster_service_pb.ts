@@ -97,7 +97,7 @@ export type GetClusterStatusResponse = Message<"evm.v1.GetClusterStatusResponse"
   instances: PhaseCount[];
 
   /**
-   * What waits, and why, by the leader's last pass; at most 100.
+   * What waits, and why, as the answering coordinator would plan now; at most 100.
    *
    * @generated from field: repeated evm.v1.Waiting waiting = 12;
    */

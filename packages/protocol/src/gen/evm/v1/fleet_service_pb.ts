@@ -63,7 +63,7 @@ export type Fleet = Message<"evm.v1.Fleet"> & {
   ready: number;
 
   /**
-   * Instances of an older template that still exist.
+   * Instances of an older template that are still ordered to run.
    *
    * @generated from field: uint32 outdated = 7;
    */

@@ -407,7 +407,8 @@ export type ExplainInstanceResponse = Message<"evm.v1.ExplainInstanceResponse"> 
   reasons: string[];
 
   /**
-   * Where it waits for a host: what turned hosts away.
+   * What turned hosts away: where it waits, all that it asked; where it is ordered to run, those
+   * that would not take it now.
    *
    * @generated from field: repeated evm.v1.Refusal refusals = 3;
    */
