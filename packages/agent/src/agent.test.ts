@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
 import { AgentWorld, FLEET, HOST, TEMPLATES, web } from "./agent-world.testing.ts";
 
+const stepsBegun = (world: AgentWorld): number =>
+  world.log.filter((line) => line.includes("step begun")).length;
+
 test("what is ordered is made, started and reported ready", async () => {
   await using world = new AgentWorld({ readyAfterMs: undefined });
   await world.order([{ index: 0 }, { index: 1, kind: "vm" }]);
@@ -195,6 +198,16 @@ test("what cannot be made has failed, says why, and is tried again later", async
   expect(world.reported(web(0))?.phase).toBe("ready");
 });
 
+test("what fails for good again and again is tried ever more seldom", async () => {
+  await using world = new AgentWorld();
+  world.runtime.failSometimes("prepare", { code: "invalid", isAfterEffect: false }, 1);
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(3_600_000);
+  expect(stepsBegun(world)).toBeGreaterThan(5);
+  expect(stepsBegun(world)).toBeLessThan(12);
+});
+
 test("no more instances start at once than there are slots", async () => {
   await using world = new AgentWorld({ readyAfterMs: undefined });
   world.slots = { ...world.slots, start: 2, isHeldUntilReady: true };
@@ -350,9 +363,6 @@ test("what must end before the lease is tried again at once, whatever failed bef
   await world.clock.advance(1_000);
   expect(world.states()).toEqual({ "web-0000.1": "exited" });
 });
-
-const stepsBegun = (world: AgentWorld): number =>
-  world.log.filter((line) => line.includes("step begun")).length;
 
 test("what is gone as soon as it is made is made again seldom, and says why", async () => {
   await using world = new AgentWorld();

@@ -12,10 +12,13 @@ const FIRST_RETRY_MS = 1_000;
 /** up to this: often enough to heal soon, seldom enough not to add to the trouble. */
 const MAX_RETRY_MS = 30_000;
 /**
- * What fails for good (no such image, a failed build) is tried again after this, since the cause
- * may be mended outside of EVM. New orders for it bring a new incarnation, which begins at once.
+ * What fails for good (no such image, a failed build) is tried again after this, doubling too, since
+ * the cause may be mended outside of EVM. New orders for it bring a new incarnation, which begins at
+ * once.
  */
-const FINAL_RETRY_MS = 60_000;
+const FIRST_FINAL_RETRY_MS = 60_000;
+/** Each try may fetch a whole image only to find its digest wrong, or burn a CPU in a build. */
+const MAX_FINAL_RETRY_MS = 600_000;
 /** Spreads the retries of many instances that failed at once: ± this share. */
 const JITTER = 0.2;
 
@@ -49,9 +52,10 @@ export class Failures {
     const before = this.#byKey.get(key);
     const count = before?.step === step ? before.count + 1 : 1;
     const isTransient = error instanceof DriverError && error.isTransient;
-    const delayMs = isTransient
-      ? Math.min(FIRST_RETRY_MS * 2 ** (count - 1), MAX_RETRY_MS)
-      : FINAL_RETRY_MS;
+    const [firstMs, maxMs] = isTransient
+      ? [FIRST_RETRY_MS, MAX_RETRY_MS]
+      : [FIRST_FINAL_RETRY_MS, MAX_FINAL_RETRY_MS];
+    const delayMs = Math.min(firstMs * 2 ** (count - 1), maxMs);
     const jitter = 1 + JITTER * (2 * this.#random() - 1);
     const notedAt = this.#clock.now();
     const retryAt = notedAt + Math.round(delayMs * jitter);

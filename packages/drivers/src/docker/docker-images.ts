@@ -1,6 +1,8 @@
 /**
  * The daemon's images: pulled or built where they are missing, once however many callers wait. The
  * tag of a built image tells what it was built from, so the daemon's own list is the build cache.
+ * Nothing here removes an image: `docker image prune --all` takes those that no container uses, and
+ * what is needed again is pulled or built again.
  */
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
