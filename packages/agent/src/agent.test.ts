@@ -173,6 +173,29 @@ test("what a driver cannot list is left alone, and the report says so", async ()
   expect(world.states()).toEqual({ "web-0000.1": "exited", "web-0001.1": "ready" });
 });
 
+test("what was never seen waits while its driver cannot list, and says so", async () => {
+  await using world = new AgentWorld();
+  world.runtime.failSometimes("list", { code: "unavailable", isAfterEffect: false }, 1);
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(10_000);
+  expect(world.reported(web(0))?.reason).toContain("the container driver cannot list");
+  world.runtime.failSometimes("list", { code: "unavailable", isAfterEffect: false }, 0);
+  await world.clock.advance(10_000);
+  expect(world.reported(web(0))).toMatchObject({ phase: "ready", reason: undefined });
+});
+
+test("why it ended is told, not what once kept it from starting", async () => {
+  await using world = new AgentWorld();
+  world.runtime.failNext("start", { code: "unavailable", isAfterEffect: true });
+  await world.order([{}], { restart: { ...FLEET.restart, mode: "never" } });
+  world.start();
+  await world.clock.advance(10_000);
+  world.runtime.crash(web(0));
+  await world.clock.advance(3_000);
+  expect(world.reported(web(0))?.reason).toContain("killed from outside");
+});
+
 test("trouble of the host does not use up an instance's restarts", async () => {
   await using world = new AgentWorld();
   world.runtime.failSometimes("start", { code: "unavailable", isAfterEffect: false }, 1);

@@ -68,6 +68,12 @@ export class Failures {
     this.#byKey.delete(key);
   }
 
+  /** It is up: whatever kept it from that is over. */
+  overcome(key: string): void {
+    const step = this.#byKey.get(key)?.step;
+    if (step === "prepare" || step === "start") this.clear(key);
+  }
+
   /** Forgets every incarnation for which `isKnown` is false. */
   prune(isKnown: (key: string) => boolean): void {
     for (const key of this.#byKey.keys()) if (!isKnown(key)) this.#byKey.delete(key);

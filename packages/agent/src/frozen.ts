@@ -1,6 +1,7 @@
 import type { InstanceName, Observed, Orders, TemplateKind } from "@evm/fleet";
 import type { Listing } from "./lister.ts";
-import type { Task } from "./tasks.ts";
+import type { Held } from "./steps.ts";
+import { keyOf, subjectsToRun, type Task } from "./tasks.ts";
 
 /** A step that ended; only a listing begun after this one shows what came of it. */
 export type Outdated = {
@@ -33,4 +34,17 @@ export function frozenNames(input: FrozenInput): ReadonlySet<InstanceName> {
   for (const { name, kind } of observed) if (isBlind(kind)) frozen.add(name);
   for (const { task } of outdated) frozen.add(task.subject.name);
   return frozen;
+}
+
+/** What is ordered to run and was not seen yet, and cannot be seen now. */
+export function unseen(
+  orders: Orders,
+  listings: ReadonlyMap<TemplateKind, Listing>,
+  isSeen: (key: string) => boolean,
+): readonly Held[] {
+  return subjectsToRun(orders).flatMap((subject) => {
+    const reason = listings.get(subject.kind)?.problem;
+    if (reason === undefined || isSeen(keyOf(subject))) return [];
+    return [{ subject, hold: { phase: undefined, reason, until: undefined } }];
+  });
 }

@@ -1,7 +1,7 @@
 /** What `onIsolation: stop` means to an agent beside the stop itself. Pure. */
 import type { Orders } from "@evm/fleet";
 import type { Hold } from "./steps.ts";
-import { keyOf, type Subject } from "./tasks.ts";
+import { keyOf, type Subject, subjectsToRun } from "./tasks.ts";
 
 /** Why an instance of such a fleet is not begun. */
 export const WITHOUT_LEASE: Hold = {
@@ -19,10 +19,6 @@ export function waitingForLease(
   orders: Orders,
   isBusy: (key: string) => boolean,
 ): readonly Subject[] {
-  const kindOf = new Map(orders.templates.map((one) => [one.digest, one.template.kind]));
-  return orders.instances.flatMap(({ desired, ...one }) => {
-    const kind = kindOf.get(one.template);
-    const isWaiting = desired === "run" && stopsInIsolation(orders, one) && !isBusy(keyOf(one));
-    return isWaiting && kind !== undefined ? [{ ...one, kind }] : [];
-  });
+  const subjects = subjectsToRun(orders);
+  return subjects.filter((one) => stopsInIsolation(orders, one) && !isBusy(keyOf(one)));
 }

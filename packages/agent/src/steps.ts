@@ -51,6 +51,9 @@ export type Hold = {
   readonly queuedFor?: TaskKind;
 };
 
+/** An instance that waits, and why. */
+export type Held = { readonly subject: Subject; readonly hold: Hold };
+
 export type StepOptions = {
   /** Instances of the same driver that still hold the slot of their start. */
   readonly booting: number;

@@ -4,7 +4,7 @@
  *  T1 Every task has an end: its work has a deadline, and `drain` waits for all.
  *  T2 Work reports its own failures and does not reject; a rejection is a bug and ends the process.
  */
-import { type Observed, runtimeName, type TemplateKind } from "@evm/fleet";
+import { type Observed, type Orders, runtimeName, type TemplateKind } from "@evm/fleet";
 
 export const TASK_KINDS = ["prepare", "start", "stop", "discard"] as const;
 export type TaskKind = (typeof TASK_KINDS)[number];
@@ -14,6 +14,15 @@ export type Subject = Pick<
   Observed,
   "name" | "fleet" | "index" | "incarnation" | "kind" | "template"
 >;
+
+/** What is ordered to run. */
+export function subjectsToRun(orders: Orders): readonly Subject[] {
+  const kindOf = new Map(orders.templates.map((one) => [one.digest, one.template.kind]));
+  return orders.instances.flatMap(({ desired, ...one }) => {
+    const kind = kindOf.get(one.template);
+    return desired === "run" && kind !== undefined ? [{ ...one, kind }] : [];
+  });
+}
 
 export type Task = {
   readonly subject: Subject;

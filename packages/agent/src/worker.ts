@@ -22,7 +22,7 @@ import {
   type TemplateKind,
 } from "@evm/fleet";
 import { type Health, type Log, Wake } from "@evm/telemetry";
-import { frozenNames, type Outdated } from "./frozen.ts";
+import { frozenNames, type Outdated, unseen } from "./frozen.ts";
 import type { HistoryKeeper } from "./history.ts";
 import { stopsInIsolation, WITHOUT_LEASE, waitingForLease } from "./isolation.ts";
 import { ISOLATION_GRACE_MS, type Lease } from "./lease.ts";
@@ -30,7 +30,7 @@ import type { Lister, Listing } from "./lister.ts";
 import type { AgentMetrics } from "./metrics.ts";
 import { observe } from "./observe.ts";
 import { shownOf } from "./shown.ts";
-import type { Hold, StepRunner } from "./steps.ts";
+import type { Held, Hold, StepRunner } from "./steps.ts";
 import { keyOf, type Subject, TASK_KINDS, type Task, type Tasks } from "./tasks.ts";
 
 const POLL_MS = 5_000;
@@ -59,7 +59,6 @@ export type WorkerOptions = {
 };
 
 type Listings = ReadonlyMap<TemplateKind, Listing>;
-type Held = { readonly subject: Subject; readonly hold: Hold };
 
 export class Worker {
   readonly #options: WorkerOptions;
@@ -112,12 +111,16 @@ export class Worker {
   /** @returns after how long to look again */
   #pass(): number {
     const { clock, listers, history, onPass } = this.#options;
+    const { failures } = this.#options.steps;
     const now = clock.now();
     const listings = new Map([...listers].map(([kind, lister]) => [kind, lister.latest]));
     const orders = this.#ordersUnderLease();
     this.#dropOutdated(listings);
     const outdated = [...this.#outdated.values()];
     this.#observed = this.#observe(listings, outdated, now);
+    for (const [key, { phase }] of this.#observed) {
+      if (phase === "running" || phase === "ready") failures.overcome(key);
+    }
     const frozen = frozenNames({ listings, orders, observed: this.#observed.values(), outdated });
     const instances = orders?.instances.filter((one) => !frozen.has(one.name)) ?? [];
     const steps = converge({
@@ -126,8 +129,10 @@ export class Worker {
       history: history.records,
       now,
     });
-    const held = [...this.#frozenHeld(frozen), ...this.#begin(steps, orders)];
-    held.push(...this.#waitingForLease(steps));
+    const blind =
+      orders === undefined ? [] : unseen(orders, listings, (key) => this.#observed.has(key));
+    const frozenHeld = [...this.#frozenHeld(frozen), ...blind];
+    const held = [...frozenHeld, ...this.#begin(steps, orders), ...this.#waitingForLease(steps)];
     this.#held = held;
     const previous = this.#shown;
     this.#shown = shownOf({ observed: this.#observed, held, previous, now });
