@@ -247,7 +247,7 @@ test("no more instances start at once than there are slots", async () => {
   expect(world.runtime.instances().filter(({ state }) => state === "created")).toHaveLength(1);
 });
 
-test("what waits for its turn says so all the time, also while its driver cannot list", async () => {
+test("what waits for its turn says so also while its driver cannot list", async () => {
   await using world = new AgentWorld({ readyAfterMs: undefined });
   world.slots = { ...world.slots, start: 1, isHeldUntilReady: true };
   await world.order([0, 1].map((index) => ({ index, kind: "vm" }) as const));

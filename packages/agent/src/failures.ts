@@ -12,8 +12,8 @@ const FIRST_RETRY_MS = 1_000;
 /** up to this: often enough to heal soon, seldom enough not to add to the trouble. */
 const MAX_RETRY_MS = 30_000;
 /**
- * What fails for good (no such image, a failed build) is tried again after this, doubling too, since
- * the cause may be mended outside of EVM. New orders for it bring a new incarnation, which begins at
+ * What fails for good (no such image, a failed build) is tried again after this, doubling too: the
+ * cause may be mended outside of EVM. New orders for it bring a new incarnation, which begins at
  * once.
  */
 const FIRST_FINAL_RETRY_MS = 60_000;

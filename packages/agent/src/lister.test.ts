@@ -12,7 +12,7 @@ const silent = (driver: Driver): Pick<Driver, "kind" | "list" | "watch"> => ({
   watch: (_onChange, signal) => untilAborted(signal),
 });
 
-test("what is up and not ready yet is looked at several times a second, and no longer", async () => {
+test("what is up and not ready yet is looked at often, and no longer", async () => {
   const clock = new ManualClock();
   const program = () => ({ readyAfterMs: 3_000 });
   const runtime = new FakeRuntime({ clock, random: () => 0.5, program });

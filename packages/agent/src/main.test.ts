@@ -6,7 +6,7 @@ import { AgentProcess } from "./agent-process.testing.ts";
 import { defaultHost, loadConfig } from "./config.ts";
 import { openStateDir } from "./state-dir.ts";
 
-test("the program comes up with its store away, alone on its pool, and ends well on SIGTERM", async () => {
+test("the program comes up without its store, alone on its pool, and ends on SIGTERM", async () => {
   await using directory = await temporaryDirectory("agent");
   await using agent = new AgentProcess({
     HOST: "h1",

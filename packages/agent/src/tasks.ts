@@ -57,7 +57,7 @@ export class Tasks {
     this.#options = options;
   }
 
-  /** Starts a task, whose work tells whether it is done. There must be none for this incarnation. */
+  /** Starts a task; its work tells whether it is done. There must be none for this incarnation. */
   start(subject: Subject, kind: TaskKind, work: (context: TaskContext) => Promise<boolean>): void {
     const key = keyOf(subject);
     if (this.#entries.has(key)) throw new Error(`${kind} ${key}: another task runs`);

@@ -202,6 +202,28 @@ test("while libvirtd is away every verb says so; then the driver is back by itse
   await watching;
 });
 
+test("verbs in flight when libvirtd ends say so, and can be repeated", async () => {
+  await using daemon = await DaemonDoor.open();
+  const driver = world.connect({ socketPath: daemon.socketPath });
+  const spec = specWith();
+  await prepare(spec, driver);
+  await driver.start(spec, signal);
+  const unavailable = { code: "unavailable", isTransient: true };
+  await using session = await driver.console(spec, signal);
+  const shown = expect(Array.fromAsync(session.output)).rejects.toMatchObject(unavailable);
+  const stop = driver.stop(spec, { graceMs: 60_000, signal });
+  const stopped = expect(stop).rejects.toMatchObject(unavailable);
+  // By then the stop waits for the guest.
+  await driver.list(signal);
+  await daemon.shut();
+  await Promise.all([shown, stopped]);
+
+  await daemon.reopen();
+  await shows(spec, { state: "ready" }, driver);
+  await driver.stop(spec, { graceMs: 0, signal });
+  expect(await virsh("domstate", domainOf(spec))).toBe("shut off");
+});
+
 test("a probe says what VMs run on, and what could be better", async () => {
   const probe = await driver.probe(signal);
   expect(probe).toMatchObject({ isUsable: true });
