@@ -210,7 +210,10 @@ test("verbs in flight when libvirtd ends say so, and can be repeated", async () 
   await driver.start(spec, signal);
   const unavailable = { code: "unavailable", isTransient: true };
   await using session = await driver.console(spec, signal);
-  const shown = expect(Array.fromAsync(session.output)).rejects.toMatchObject(unavailable);
+  const show = async () => {
+    for await (const _ of session.output);
+  };
+  const shown = expect(show()).rejects.toMatchObject(unavailable);
   const stop = driver.stop(spec, { graceMs: 60_000, signal });
   const stopped = expect(stop).rejects.toMatchObject(unavailable);
   // By then the stop waits for the guest.
