@@ -486,6 +486,16 @@ test("events that no longer fit are dropped, oldest first, and the loss is told"
   expect(event?.text).toMatch(/^\d+ older events were dropped/);
 });
 
+test("a pool that is not mounted offers nothing, and is told once", async () => {
+  await using world = new AgentWorld();
+  world.start();
+  await world.clock.advance(3_000);
+  world.pool = { ...world.pool, totalBytes: 0, freeBytes: 0 };
+  await world.clock.advance(120_000);
+  expect(world.coordinator.reports().get(HOST)?.capacity.diskMib).toBe(0);
+  expect(world.log.filter((line) => line.includes("the pool cannot be read"))).toHaveLength(1);
+});
+
 test("an image that was fetched is told by its name", async () => {
   await using world = new AgentWorld();
   const { name, disk } = TEMPLATES.vm.image;

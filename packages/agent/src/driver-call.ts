@@ -34,11 +34,12 @@ export async function callDriver<T>(
 ): Promise<T> {
   const begunMs = clock.monotonicMs();
   const ms = CALL_LIMITS_MS[verb] + extraMs;
-  let outcome = "error";
+  let outcome = "ok";
   try {
-    const result = await withDeadline({ clock, ms, signal, doing: `${driver.kind} ${verb}` }, call);
-    outcome = "ok";
-    return result;
+    return await withDeadline({ clock, ms, signal, doing: `${driver.kind} ${verb}` }, call);
+  } catch (error) {
+    outcome = signal.aborted ? "cancelled" : "error";
+    throw error;
   } finally {
     const seconds = (clock.monotonicMs() - begunMs) / 1000;
     metrics.driverCall.observe({ driver: driver.kind, verb, outcome }, seconds);

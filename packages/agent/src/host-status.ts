@@ -84,6 +84,10 @@ export class HostStatus {
     try {
       const pools = await images.status();
       for (const { name, totalBytes, freeBytes, artifacts } of pools) {
+        const before = this.#view?.pools.find((pool) => pool.name === name);
+        if (totalBytes === 0 && before?.totalBytes !== 0) {
+          log.warn("the pool cannot be read; is its disk mounted?", { pool: name });
+        }
         metrics.poolTotal.set({ pool: name }, totalBytes);
         metrics.poolFree.set({ pool: name }, freeBytes);
         metrics.poolArtifacts.set({ pool: name }, artifacts.length);
