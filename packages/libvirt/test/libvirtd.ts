@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -58,7 +58,8 @@ ln -s /proc/self/fd "$STATE/dev/fd"
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$STATE/dev/pts"
 mount -t tmpfs shm "$STATE/dev/shm"
 mount --move "$STATE/dev" /dev
-exec libvirtd --config "$STATE/etc/libvirtd.conf"
+# As a service manager would: after an end, or a signal, it is started again.
+while libvirtd --config "$STATE/etc/libvirtd.conf" || [ $? -gt 128 ]; do :; done
 `;
 
 const PROGRAMS = ["setpriv", "unshare", "tini", "libvirtd", "qemu-system-x86_64"];
@@ -79,6 +80,8 @@ export interface PrivateLibvirtd extends AsyncDisposable {
   readonly socketPath: string;
   /** A folder that the daemon sees under the same name. */
   readonly folder: string;
+  /** Ends the daemon alone, as a crash would; resolves once the next one accepts connections. */
+  crash(): Promise<void>;
   /** Ends the daemon and its guests at once, as a power cut would. */
   kill(): Promise<void>;
 }
@@ -109,6 +112,19 @@ export async function startLibvirtd(conf = ""): Promise<PrivateLibvirtd> {
     await ended;
   };
   const socketPath = join(folder, "run/libvirt/libvirt-sock");
+  const crash = async () => {
+    const pid = await daemonOf(child);
+    if (pid === undefined) throw new Error("libvirtd does not run");
+    process.kill(pid, "SIGKILL");
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    for (;;) {
+      const next = await daemonOf(child);
+      if (next !== undefined && next !== pid) break;
+      if (performance.now() > deadline) throw new Error(`starting libvirtd again: ${complaints}`);
+      await delay(START_POLL_MS);
+    }
+    await untilAccepting(socketPath, child);
+  };
   const dispose = async () => {
     await kill();
     await rm(folder, { recursive: true, force: true });
@@ -119,7 +135,18 @@ export async function startLibvirtd(conf = ""): Promise<PrivateLibvirtd> {
     await dispose();
     throw new Error(`starting libvirtd: ${complaints}`, { cause: error });
   }
-  return { socketPath, folder, kill, [Symbol.asyncDispose]: dispose };
+  return { socketPath, folder, crash, kill, [Symbol.asyncDispose]: dispose };
+}
+
+/** The process of libvirtd below `child`, which is unshare: it has tini, which has the shell first. */
+async function daemonOf(child: ChildProcess): Promise<number | undefined> {
+  let pid = child.pid;
+  for (let depth = 0; depth < 3 && pid !== undefined; depth += 1) {
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+    const [first = ""] = children.split(" ");
+    pid = first === "" ? undefined : Number(first);
+  }
+  return pid;
 }
 
 async function untilAccepting(socketPath: string, child: ChildProcess): Promise<void> {

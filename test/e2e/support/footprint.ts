@@ -15,8 +15,13 @@ export async function run(command: string, ...words: readonly string[]): Promise
   return stdout;
 }
 
+/** The machine's own libvirtd, or another. */
+export type Libvirtd = { readonly uri: string; readonly runFolder: string };
+
+const SYSTEM: Libvirtd = { uri: "qemu:///system", runFolder: "/run" };
+
 export const virsh = (...words: readonly string[]): Promise<string> =>
-  run("virsh", "--connect", "qemu:///system", ...words);
+  run("virsh", "--connect", SYSTEM.uri, ...words);
 
 export const docker = (...words: readonly string[]): Promise<string> => run("docker", ...words);
 
@@ -39,18 +44,20 @@ export class Footprint implements AsyncDisposable {
   readonly name: string;
   readonly folder: string;
   readonly #directory: TemporaryDirectory;
+  readonly #libvirtd: Libvirtd;
 
-  private constructor(name: string, directory: TemporaryDirectory) {
+  private constructor(name: string, directory: TemporaryDirectory, libvirtd: Libvirtd) {
     this.name = name;
     this.folder = directory.path;
     this.#directory = directory;
+    this.#libvirtd = libvirtd;
   }
 
-  static async make(what: string): Promise<Footprint> {
+  static async make(what: string, libvirtd = SYSTEM): Promise<Footprint> {
     const directory = await temporaryDirectory(`e2e-${what}`);
     // QEMU may run as another user, and reads pools below it.
     await chmod(directory.path, 0o755);
-    return new Footprint(`e2e-${what}-${process.pid}`, directory);
+    return new Footprint(`e2e-${what}-${process.pid}`, directory, libvirtd);
   }
 
   /** A name for a fleet that no other test uses. */
@@ -65,6 +72,10 @@ export class Footprint implements AsyncDisposable {
     return path;
   }
 
+  virsh(...words: readonly string[]): Promise<string> {
+    return run("virsh", "--connect", this.#libvirtd.uri, ...words);
+  }
+
   /** Every domain of the test's, running or not. */
   domains(): Promise<readonly string[]> {
     return this.#domains("--all");
@@ -72,8 +83,9 @@ export class Footprint implements AsyncDisposable {
 
   /** The process of each VM that runs, by its domain. */
   async qemus(): Promise<Readonly<Record<string, number>>> {
+    const folder = join(this.#libvirtd.runFolder, "libvirt", "qemu");
     const pidOf = async (name: string) =>
-      [name, Number(await readFile(`/run/libvirt/qemu/${name}.pid`, "utf8"))] as const;
+      [name, Number(await readFile(join(folder, `${name}.pid`), "utf8"))] as const;
     return Object.fromEntries(await Promise.all((await this.#domains()).map(pidOf)));
   }
 
@@ -107,15 +119,15 @@ export class Footprint implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const running = new Set(await this.#domains());
     for (const name of await this.domains()) {
-      if (running.has(name)) await virsh("destroy", name);
-      await virsh("undefine", name);
+      if (running.has(name)) await this.virsh("destroy", name);
+      await this.virsh("undefine", name);
     }
     for (const { id } of await this.containers()) await docker("rm", "--force", id);
     await this.#directory[Symbol.asyncDispose]();
   }
 
   async #domains(...words: readonly string[]): Promise<readonly string[]> {
-    const names = (await virsh("list", "--name", ...words)).split("\n");
+    const names = (await this.virsh("list", "--name", ...words)).split("\n");
     return names.filter((name) => name.startsWith(`${this.name}-`)).sort();
   }
 }
