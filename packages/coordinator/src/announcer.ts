@@ -51,6 +51,12 @@ export class Announcer {
     this.say("error", "PlanRefused", `the plan breaks ${invariant} and was not committed: ${text}`);
   }
 
+  ordersTooLarge(host: HostName, size: number, limit: number): void {
+    const text = `the orders of ${host} would take ${size} bytes of ${limit} and were not committed`;
+    const remedy = "run fewer instances or shorter templates there";
+    this.say("error", "OrdersTooLarge", `${text}; ${remedy}`, { host });
+  }
+
   liveness(host: HostName, liveness: HostView["liveness"]): void {
     if (liveness === "lost") this.say("error", "HostLost", `${host} is lost`, { host });
     if (liveness === "up") this.say("info", "HostUp", `${host} is up`, { host });

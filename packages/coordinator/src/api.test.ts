@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { imageCodec } from "@evm/codec";
 import {
   ActionKind,
@@ -255,4 +256,71 @@ test("what does not exist is said so by its name", async () => {
   ]);
   const host = await failure(client.unary(HostService.method.drainHost, { name: "x" }, soon()));
   expect(host.code).toBe("notFound");
+});
+
+const sha256 = (text: string) => `sha256:${createHash("sha256").update(text).digest("hex")}`;
+
+test("a build context is stored once, and not under a digest that it does not have", async () => {
+  await using cluster = await startCluster();
+  const upload = async (digest: string, ...parts: readonly string[]) =>
+    cluster.client.clientStream(
+      ImageService.method.uploadBuildContext,
+      pieces(
+        parts.map((part, at) => ({ digest: at === 0 ? digest : "", data: Buffer.from(part) })),
+      ),
+      soon(),
+    );
+  expect(await upload(sha256("abcd"), "ab", "cd")).toMatchObject({ wasPresent: false });
+  expect(await upload(sha256("abcd"), "ab", "cd")).toMatchObject({ wasPresent: true });
+  expect((await failure(upload(sha256("other"), "ab"))).code).toBe("invalidArgument");
+  expect((await failure(upload("md5:1", "ab"))).code).toBe("invalidArgument");
+});
+
+async function* pieces<T>(parts: readonly T[]): AsyncGenerator<T> {
+  yield* parts;
+}
+
+test("an upload that its client breaks off leaves nothing, and ends here too", async () => {
+  await using cluster = await startCluster();
+  const digest = sha256("ab");
+  const end = new AbortController();
+  async function* brokenOff() {
+    yield { digest, data: Buffer.from("a") };
+    end.abort();
+    await new Promise<never>(() => undefined);
+  }
+  const method = ImageService.method.uploadBuildContext;
+  const options = { signal: end.signal, deadlineMs: 10_000 };
+  const error = await failure(cluster.client.clientStream(method, brokenOff(), options));
+  expect(error.code).toBe("cancelled");
+  const again = pieces([{ digest, data: Buffer.from("ab") }]);
+  expect(await cluster.client.clientStream(method, again, soon())).toMatchObject({
+    sizeBytes: 2n,
+    wasPresent: false,
+  });
+});
+
+test("a wish for an instance that is beyond the replicas is refused, not kept for later", async () => {
+  await using cluster = await startCluster();
+  await using _host = await startHost(cluster, "h1");
+  const { client, store } = cluster;
+  await apply(cluster, web(2));
+  await untilFleet(cluster, "web", (ready) => ready === 2);
+  const cut = "host/h1";
+  store.disconnect(cut);
+  await client.unary(FleetService.method.scaleFleet, { name: "web", replicas: 1 }, soon());
+  const stop = client.unary(InstanceService.method.stopInstance, { name: "web-0001" }, soon());
+  expect((await failure(stop)).message).toBe(
+    'fleet "web" has 1 replicas now; this instance is being discarded',
+  );
+  store.reconnect(cut);
+});
+
+test("an expected revision of a fleet that is not applied is an error, not ignored", async () => {
+  await using cluster = await startCluster();
+  const request = { fleets: [web(1)], expectedRevisions: { wbe: 1n } };
+  const error = await failure(
+    cluster.client.unary(FleetService.method.applyFleets, request, soon()),
+  );
+  expect(error.violations.map(({ field }) => field)).toEqual(['expected_revisions["wbe"]']);
 });

@@ -82,3 +82,21 @@ test("a plan that breaks an invariant is not committed, and told once (P1)", asy
   expect(own.control().orders.size).toBe(0);
   expect(events).toEqual(["PlanRefused"]);
 });
+
+test("orders of one host that are too large do not keep those of others back", async () => {
+  const { store, own, planner, events, take, host } = await aPlanner();
+  await using _h1 = host;
+  const clock = new ManualClock();
+  await using _h2 = await startHost({ store }, "h2", "ready", clock);
+  await clock.advance(0);
+  await own.claimEpoch("a", 0, signal);
+  await declare(store, "web", 2);
+  const { snapshot, control, plan } = take(1);
+  const orders = plan.orders.map((one) =>
+    one.host === "h1" ? { ...one, templates: Array(9_000).fill(one.templates[0]) } : one,
+  );
+  const outcome = await planner.pass({ snapshot, control, plan: { ...plan, orders } }, signal);
+  expect(outcome).toMatchObject({ kind: "committed" });
+  expect([...own.control().orders.keys()]).toEqual(["h2"]);
+  expect(events).toEqual(["OrdersTooLarge", "InstancePlaced"]);
+});

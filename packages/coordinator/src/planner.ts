@@ -5,13 +5,14 @@
  *  P2 A rejected commit is normal: the next pass reads again and plans again.
  *  P3 Only the holder of an epoch commits, and only under that epoch.
  */
-import { check, type Plan } from "@evm/fleet";
+import { ordersCodec } from "@evm/codec";
+import { check, type HostName, type Orders } from "@evm/fleet";
 import {
   type CommitOutcome,
   type CommitRequest,
-  type ControlState,
   type CoordinatorStore,
   MAX_COMMIT_WRITES,
+  MAX_ORDERS_BYTES,
 } from "@evm/store";
 import type { Log } from "@evm/telemetry";
 import type { Announcer } from "./announcer.ts";
@@ -30,7 +31,7 @@ export type PassOutcome =
   | { readonly kind: "idle" }
   | { readonly kind: "committed"; readonly revision: number }
   | { readonly kind: "rejected"; readonly reason: string }
-  /** The plan breaks an invariant: a defect of the planner, and a reason not to act. */
+  /** The plan breaks an invariant, a defect of the planner, or is too large to be kept. */
   | { readonly kind: "refused" };
 
 /** What a pass goes by. */
@@ -49,6 +50,8 @@ export class Planner {
   #settled: { readonly picture: PassInput; readonly outcome: PassOutcome } | undefined;
   /** What was wrong with the last plan: told once, not with every pass. */
   #told: ReadonlySet<string> = new Set();
+  /** Hosts whose orders would be too large, and by how much: told when that changes. */
+  readonly #tooLarge = new Map<HostName, number>();
 
   constructor(options: PlannerOptions) {
     this.#options = options;
@@ -63,14 +66,13 @@ export class Planner {
     const isSound = this.#isSound(picture);
     endReconcile();
     const isIdle = plan.orders.length === 0 && plan.forgottenFleets.length === 0;
-    if (!isSound || isIdle) {
-      const outcome = { kind: isSound ? "idle" : "refused" } as const;
-      this.#settled = { picture, outcome };
-      return outcome;
-    }
+    if (!isSound || isIdle) return this.#settle(picture, isSound ? "idle" : "refused");
 
+    const request = this.#request(picture);
+    if (request.orders.length === 0 && request.forgottenFleets.length === 0) {
+      return this.#settle(picture, "refused");
+    }
     const endCommit = metrics.commitSeconds.startTimer();
-    const request = commitRequest(picture.snapshot.epoch, plan, picture.control);
     const outcome = await this.#commit(request, signal);
     endCommit({ outcome: outcome.kind });
     if (outcome.kind === "committed") {
@@ -80,6 +82,13 @@ export class Planner {
       announcer.actions(actions);
       await store.caughtUp(outcome.revision, signal);
     }
+    return outcome;
+  }
+
+  /** Nothing comes of this picture, however often it is looked at. */
+  #settle(picture: PassInput, kind: "idle" | "refused"): PassOutcome {
+    const outcome = { kind };
+    this.#settled = { picture, outcome };
     return outcome;
   }
 
@@ -110,18 +119,35 @@ export class Planner {
     }
     return outcome;
   }
-}
 
-function commitRequest(epoch: number, plan: Plan, control: ControlState): CommitRequest {
-  return {
-    epoch,
-    orders: plan.orders.slice(0, MAX_ORDERS_PER_COMMIT).map((value) => ({
-      value,
-      expectedRevision: control.orders.get(value.host)?.revision ?? 0,
-    })),
-    forgottenFleets: plan.forgottenFleets.slice(0, MAX_FORGOTTEN_PER_COMMIT).map((name) => ({
-      name,
-      expectedRevision: control.fleets.get(name)?.revision ?? 0,
-    })),
-  };
+  #request({ snapshot, plan, control }: PassInput): CommitRequest {
+    const orders = plan.orders.filter((one) => this.#fits(one)).slice(0, MAX_ORDERS_PER_COMMIT);
+    return {
+      epoch: snapshot.epoch,
+      orders: orders.map((value) => ({
+        value,
+        expectedRevision: control.orders.get(value.host)?.revision ?? 0,
+      })),
+      forgottenFleets: plan.forgottenFleets.slice(0, MAX_FORGOTTEN_PER_COMMIT).map((name) => ({
+        name,
+        expectedRevision: control.fleets.get(name)?.revision ?? 0,
+      })),
+    };
+  }
+
+  /** One host's orders that the store would refuse must not keep those of all others back. */
+  #fits(orders: Orders): boolean {
+    const { host } = orders;
+    const size = ordersCodec.encode(orders).length;
+    if (size <= MAX_ORDERS_BYTES) {
+      this.#tooLarge.delete(host);
+      return true;
+    }
+    if (this.#tooLarge.get(host) !== size) {
+      this.#options.log.error("orders are too large and not committed", { host, size });
+      this.#options.announcer.ordersTooLarge(host, size, MAX_ORDERS_BYTES);
+    }
+    this.#tooLarge.set(host, size);
+    return false;
+  }
 }

@@ -233,7 +233,7 @@ describe("each rule", () => {
     resources: { vcpuMillis: 0, memoryMib: 0, diskMib: 102_000 },
     hostPorts: [],
   });
-  busy.entries = 5000;
+  busy.entries = 2000;
   const broken = load(
     aHost("h5", {
       drivers: [{ kind: "vm", isUsable: false, detail: "libvirtd does not answer" }],
@@ -325,7 +325,7 @@ describe("each rule", () => {
       aRequest(),
       [bare],
       [busy],
-      "needs a host with fewer than 5000 instances; as many are on h4",
+      "needs a host with fewer than 2000 instances; as many are on h4",
     ],
   ];
 

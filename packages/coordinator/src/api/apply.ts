@@ -94,6 +94,7 @@ export async function applyFleets(
   signal: AbortSignal,
 ): Promise<readonly Applied[]> {
   const specs = parseSpecs(request.fleets);
+  assertNamed(specs, request.expectedRevisions);
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const { writes, applied } = prepare(context, specs, request.expectedRevisions);
     if (writes.length === 0) return applied;
@@ -106,6 +107,23 @@ export async function applyFleets(
     await context.clock.sleep(attemptGapMs(attempt), signal);
   }
   throw new RpcError("aborted", `apply: changed by others ${MAX_ATTEMPTS} times in a row`);
+}
+
+/** An expectation of a fleet that is not in the request would guard nothing, unnoticed. */
+function assertNamed(
+  specs: readonly FleetSpec[],
+  expectedRevisions: { readonly [name: string]: bigint },
+): void {
+  const names = new Set<string>(specs.map((spec) => spec.name));
+  const violations = Object.keys(expectedRevisions)
+    .filter((name) => !names.has(name))
+    .map((name) => ({
+      field: `expected_revisions["${name}"]`,
+      description: "names no fleet of this request",
+    }));
+  if (violations.length === 0) return;
+  const message = violations.map(({ field, description }) => `${field}: ${description}`).join("; ");
+  throw new RpcError("invalidArgument", message, { violations });
 }
 
 function prepare(

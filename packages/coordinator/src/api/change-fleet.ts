@@ -26,8 +26,8 @@ export function findFleet(context: ApiContext, name: string): Versioned<FleetRec
   return found;
 }
 
-/** Writes the changed record, if it differs; returns once it can be read here. */
-export async function changeFleet(context: ApiContext, request: FleetChange): Promise<void> {
+/** Writes the changed record, if it differs; returns whether, once it can be read here. */
+export async function changeFleet(context: ApiContext, request: FleetChange): Promise<boolean> {
   const { name, expectedRevision, change, signal } = request;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const { value, revision } = findFleet(context, name);
@@ -35,10 +35,13 @@ export async function changeFleet(context: ApiContext, request: FleetChange): Pr
       throw outdated(name, expectedRevision, revision);
     }
     const changed = change(value);
-    if (changed === value) return;
+    if (changed === value) return false;
     const write = { value: changed, expectedRevision: revision };
     const outcome = await context.store.putFleets([write], signal);
-    if (outcome.kind === "written") return context.store.caughtUp(outcome.revision, signal);
+    if (outcome.kind === "written") {
+      await context.store.caughtUp(outcome.revision, signal);
+      return true;
+    }
     await context.clock.sleep(attemptGapMs(attempt), signal);
   }
   throw new RpcError(

@@ -64,17 +64,15 @@ export function fleetHandlers(context: ApiContext): Handlers<typeof FleetService
     async scaleFleet({ name, replicas, expectedRevision }, { signal }) {
       assertReplicas(replicas);
       const change = (record: FleetRecord) => scaled(record, replicas);
-      await changeFleet(context, { name, expectedRevision, change, signal });
-      context.coordinator.announcer.say("info", "FleetScaled", `${name} to ${replicas}`, {
-        fleet: name,
-      });
+      if (await changeFleet(context, { name, expectedRevision, change, signal })) {
+        const text = `${name} to ${replicas}`;
+        context.coordinator.announcer.say("info", "FleetScaled", text, { fleet: name });
+      }
       return view(name);
     },
     async deleteFleet({ name, expectedRevision }, { signal }) {
-      const { value } = findFleet(context, name);
       const before = fleetViewOf(context, name);
-      await changeFleet(context, { name, expectedRevision, change: deleting, signal });
-      if (value.state === "active") {
+      if (await changeFleet(context, { name, expectedRevision, change: deleting, signal })) {
         const text = `${name} is to be stopped and discarded`;
         context.coordinator.announcer.say("info", "FleetDeleted", text, { fleet: name });
       }

@@ -1,13 +1,20 @@
 /** The catalog of VM images, and the build contexts of containers. */
 import { imageCodec } from "@evm/codec";
-import { artifactsOf, type HostName, type Image, isDigest, isImageName } from "@evm/fleet";
+import {
+  artifactsOf,
+  type Digest,
+  type HostName,
+  type Image,
+  isDigest,
+  isImageName,
+} from "@evm/fleet";
 import {
   type Handlers,
   type ImageService,
   RpcError,
   type UploadBuildContextRequest,
 } from "@evm/protocol";
-import type { Versioned } from "@evm/store";
+import { StoreError, type Versioned } from "@evm/store";
 import { attemptGapMs, MAX_ATTEMPTS } from "./change-fleet.ts";
 import type { ApiContext } from "./context.ts";
 import { notFound } from "./errors.ts";
@@ -21,13 +28,14 @@ export function imageHandlers(context: ApiContext): Handlers<typeof ImageService
       await putImage(context, parsed, expectedRevision, signal);
       const stored = context.store.control().images.get(parsed.name);
       if (stored === undefined) throw notFound("image", parsed.name);
-      return { image: catalogImage(context, stored) };
+      return { image: catalogImage(stored, cached(context)) };
     },
     async listImages(request) {
       const { images } = context.store.control();
       const sorted = [...images].sort(([a], [b]) => (a < b ? -1 : 1));
       const { page, nextPageToken } = pageOf(sorted, request, ([name]) => name);
-      return { images: page.map(([, image]) => catalogImage(context, image)), nextPageToken };
+      const present = cached(context);
+      return { images: page.map(([, image]) => catalogImage(image, present)), nextPageToken };
     },
     async removeImage({ name, expectedRevision }, { signal }) {
       await removeImage(context, name, expectedRevision, signal);
@@ -37,14 +45,23 @@ export function imageHandlers(context: ApiContext): Handlers<typeof ImageService
   };
 }
 
-function catalogImage({ store }: ApiContext, { value, revision }: Versioned<Image>) {
-  const digests = artifactsOf(value).map((artifact) => artifact.digest);
-  const hosts: HostName[] = [];
-  for (const [host, report] of store.reports()) {
-    const present = new Set(report.pools.flatMap((pool) => pool.artifacts));
-    if (digests.every((digest) => present.has(digest))) hosts.push(host);
-  }
-  return { image: imageCodec.toWire(value), revision: BigInt(revision), hosts: hosts.sort() };
+/** Which digests every host has cached, looked up once for all images of an answer. */
+function cached({ store }: ApiContext): ReadonlyMap<HostName, ReadonlySet<Digest>> {
+  const hosts = [...store.reports()].sort(([a], [b]) => (a < b ? -1 : 1));
+  return new Map(
+    hosts.map(([host, { pools }]) => [host, new Set(pools.flatMap((pool) => pool.artifacts))]),
+  );
+}
+
+function catalogImage(
+  { value, revision }: Versioned<Image>,
+  present: ReadonlyMap<HostName, ReadonlySet<Digest>>,
+) {
+  const artifacts = artifactsOf(value);
+  const hosts = [...present].flatMap(([host, digests]) =>
+    artifacts.every(({ digest }) => digests.has(digest)) ? [host] : [],
+  );
+  return { image: imageCodec.toWire(value), revision: BigInt(revision), hosts };
 }
 
 async function putImage(
@@ -106,16 +123,21 @@ async function upload(
   if (!isDigest(digest)) {
     throw new RpcError("invalidArgument", `digest "${digest}": expected sha256:<64 hex digits>`);
   }
-  if ((await store.getBlob(digest, signal)) !== undefined) {
-    return { sizeBytes: 0n, wasPresent: true };
-  }
   let size = 0;
+  let isRead = false;
   async function* content(): AsyncGenerator<Uint8Array> {
+    isRead = true;
     for (let next = first; next.done !== true; next = await pieces.next()) {
       size += next.value.data.length;
       yield next.value.data;
     }
   }
-  await store.putBlob(digest, content(), signal);
-  return { sizeBytes: BigInt(size), wasPresent: false };
+  try {
+    // What is there already is not read.
+    await store.putBlob(digest, content(), signal);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== "corrupt") throw error;
+    throw new RpcError("invalidArgument", error.message, { cause: error });
+  }
+  return { sizeBytes: BigInt(size), wasPresent: !isRead };
 }

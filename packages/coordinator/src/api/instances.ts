@@ -2,7 +2,12 @@
 
 import { phaseEnum } from "@evm/codec";
 import { type FleetRecord, type InstanceWish, isFleetName } from "@evm/fleet";
-import type { Handlers, InstanceService, ListInstancesRequest } from "@evm/protocol";
+import {
+  type Handlers,
+  type InstanceService,
+  type ListInstancesRequest,
+  RpcError,
+} from "@evm/protocol";
 import type { InstanceView } from "../instances.ts";
 import { assertActive, changeFleet } from "./change-fleet.ts";
 import type { ApiContext } from "./context.ts";
@@ -101,6 +106,11 @@ function withWish(
   wish: (before: InstanceWish) => InstanceWish,
 ): FleetRecord {
   assertActive(record);
+  const { name, replicas } = record.spec;
+  if (index >= replicas) {
+    const text = `fleet "${name}" has ${replicas} replicas now; this instance is being discarded`;
+    throw new RpcError("failedPrecondition", text);
+  }
   const found = record.wishes.find((item) => item.index === index);
   const before = found ?? { index, isStopped: false, minIncarnation: 0 };
   const after = wish(before);

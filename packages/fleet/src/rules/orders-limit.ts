@@ -1,10 +1,10 @@
 import { nameSome, type Rule } from "../rule.ts";
 
 /**
- * The most entries in one orders document. An entry takes up to 100 bytes, and a document above
- * 500 kB is refused: a NATS message holds 1 MiB.
+ * The most entries in one orders document. An entry takes 115 bytes, with the longest names 180, and
+ * a document above 500 kB is refused: this leaves 140 kB for the templates.
  */
-export const MAX_ENTRIES_PER_HOST = 5_000;
+export const MAX_ENTRIES_PER_HOST = 2_000;
 
 /** The host's orders have room for one more entry. */
 export const ordersLimit: Rule = {
