@@ -6,7 +6,7 @@ import { CliError, EXIT_CODES, fromRpcError } from "./cli-error.ts";
 import type { Context } from "./context.ts";
 import { styled, type Terminal } from "./output/terminal.ts";
 
-export const DEFAULT_PORT = 7070;
+const DEFAULT_PORT = 7070;
 export const DEFAULT_SERVER = `127.0.0.1:${DEFAULT_PORT}`;
 
 /** A server as the command line names it: `host`, `host:port`, `[::1]:port` or `unix:path`. */

@@ -14,7 +14,7 @@ import type { BuildSource } from "./container-schema.ts";
 import { sha256 } from "./digest.ts";
 
 /** A context goes through the shared store, whole: larger ones belong into an image. */
-export const MAX_BUILD_CONTEXT_BYTES = 64 * 1024 * 1024;
+const MAX_BUILD_CONTEXT_BYTES = 64 * 1024 * 1024;
 
 /** A packed folder. */
 export type BuildContext = {

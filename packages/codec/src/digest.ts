@@ -14,7 +14,7 @@ export function sha256(content: string | Uint8Array): Digest {
 }
 
 /** JSON with sorted keys and without what is undefined. */
-export function canonicalJson(value: unknown): string {
+function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, part: unknown) =>
     isRecord(part)
       ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -1,16 +1,15 @@
 export type { BuildContext } from "./build-context.ts";
-export { MAX_BUILD_CONTEXT_BYTES, packBuildContext } from "./build-context.ts";
+export { packBuildContext } from "./build-context.ts";
 export type { Codec, WireEnum } from "./codec.ts";
 export type { CodecErrorCode, Problem } from "./codec-error.ts";
 export { CodecError, describeProblem } from "./codec-error.ts";
 export type { BuildSource } from "./container-schema.ts";
-export { canonicalJson, sha256, templateDigest } from "./digest.ts";
+export { sha256, templateDigest } from "./digest.ts";
 export { duration, parseDuration } from "./duration.ts";
 export { fleetFileJsonSchema } from "./file-schema.ts";
 export type { FileProblem, FleetFile, ParsedFleet, ParsedFleets } from "./fleet-file.ts";
 export {
   describeFileProblem,
-  parseFleetFile,
   parseFleetFiles,
   resolveBuild,
 } from "./fleet-file.ts";
@@ -22,10 +21,7 @@ export {
   desiredEnum,
   driverStatusCodec,
   fleetRecordCodec,
-  fleetStateEnum,
-  hostAdminEnum,
   hostRecordCodec,
-  observedCodec,
   ordersCodec,
   phaseEnum,
   poolStatusCodec,

@@ -17,7 +17,7 @@ import {
   FleetState,
   HostAdmin,
   HostRecordSchema,
-  ObservedInstanceSchema,
+  type ObservedInstanceSchema,
   OrdersSchema,
   Phase,
   PoolStatusSchema,
@@ -67,11 +67,11 @@ export const templateKindEnum = wireEnum({
   vm: TemplateKind.VM,
   container: TemplateKind.CONTAINER,
 });
-export const fleetStateEnum = wireEnum({
+const fleetStateEnum = wireEnum({
   active: FleetState.ACTIVE,
   deleting: FleetState.DELETING,
 });
-export const hostAdminEnum = wireEnum({
+const hostAdminEnum = wireEnum({
   active: HostAdmin.ACTIVE,
   draining: HostAdmin.DRAINING,
 });
@@ -124,14 +124,6 @@ export const ordersCodec = codec({
       desired: desiredEnum.shape(instance.desired),
     })),
   }),
-});
-
-export const observedCodec = codec({
-  what: "observed instance",
-  desc: ObservedInstanceSchema,
-  schema: schema.observed,
-  init: observedInit,
-  shape: observedShape,
 });
 
 export const driverStatusCodec = codec({

@@ -61,7 +61,7 @@ export const orders: z.ZodType<Orders> = z.object({
   ),
 });
 
-export const observed: z.ZodType<Observed> = z.object({
+const observed: z.ZodType<Observed> = z.object({
   ...identity,
   kind: oneOf(TEMPLATE_KINDS),
   template: digest,

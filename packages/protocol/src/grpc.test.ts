@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { credentials, Server, ServerCredentials } from "@grpc/grpc-js";
@@ -86,6 +88,7 @@ const instances: Handlers<typeof InstanceService> = {
 };
 
 let server: Server;
+let port: number;
 let client: GrpcClient;
 
 beforeEach(async () => {
@@ -97,7 +100,7 @@ beforeEach(async () => {
   addService(server, ImageService, images, convert);
   addService(server, InstanceService, instances, convert);
   addReflection(server, [FleetService, ImageService, InstanceService], convert);
-  const port = await new Promise<number>((resolve, reject) => {
+  port = await new Promise<number>((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     );
@@ -262,6 +265,27 @@ describe("client streams", () => {
     const call = client.clientStream(ImageService.method.uploadBuildContext, broken(), options);
     await expect(call).rejects.toThrow(new RangeError("unreadable"));
   });
+});
+
+test("a stream on which nothing comes fails where the server vanished without a word", async () => {
+  let freeze = () => {};
+  const proxy = createServer((near) => {
+    const far = connect(port, "127.0.0.1");
+    near.pipe(far).pipe(near);
+    freeze = () => near.unpipe().resume();
+  });
+  await once(proxy.listen(0, "127.0.0.1"), "listening");
+  const address = proxy.address();
+  if (address === null || typeof address === "string") throw new Error("proxy: no port");
+  const soon = { "grpc.keepalive_time_ms": 20, "grpc.keepalive_timeout_ms": 20 };
+  using far = new GrpcClient(`127.0.0.1:${address.port}`, credentials.createInsecure(), soon);
+  const call = far.bidi(InstanceService.method.openConsole, options);
+  await call.write({ input: Buffer.from("abc") });
+  const responses = call.responses[Symbol.asyncIterator]();
+  expect((await responses.next()).done).toBe(false);
+  freeze();
+  expect(await failure(responses.next())).toMatchObject({ code: "unavailable" });
+  proxy.close();
 });
 
 test("both sides of a bidirectional call talk until one ends it", async () => {

@@ -42,6 +42,27 @@ test("a full outbox drops its oldest and says how many", async () => {
   expect(stored.slice(0, 2)).toEqual(["3 dropped", "3"]);
 });
 
+test("a store that refuses everything is asked at the pace of the pauses", async () => {
+  const end = new AbortController();
+  let [attempts, pauses] = [0, 0];
+  const outbox = new EventOutbox({
+    store: {
+      async appendEvent() {
+        attempts += 1;
+        throw new StoreError("unsuitable", "not allowed");
+      },
+    },
+    droppedEvent: (count) => event(`${count} dropped`),
+    pause: async () => {
+      pauses += 1;
+      if (pauses === 5) end.abort();
+    },
+  });
+  outbox.add(event("a"));
+  await expect(outbox.run(end.signal)).rejects.toThrow();
+  expect(attempts).toBe(5);
+});
+
 test("an event that is refused for good holds up no other", async () => {
   const stored = await deliver([event("bad"), event("good")], 2, async (it) => {
     if (it.text === "bad") throw new StoreError("tooLarge", "too large");

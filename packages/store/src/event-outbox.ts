@@ -13,7 +13,7 @@ export type EventOutboxOptions = {
   readonly store: Pick<StoreConnection, "appendEvent">;
   /** Makes the event that says how many were dropped. */
   readonly droppedEvent: (count: number) => EventRecord;
-  /** Waits before an append that failed is tried again. */
+  /** Waits after an append that failed. */
   readonly pause: (signal: AbortSignal) => Promise<void>;
 };
 
@@ -64,8 +64,13 @@ export class EventOutbox {
     try {
       await this.#options.store.appendEvent(event, signal);
     } catch (error) {
-      if (error instanceof StoreError && error.isTransient) return this.#options.pause(signal);
-      this.#dropped += 1;
+      const isRefused = !(error instanceof StoreError && error.isTransient);
+      if (isRefused && this.#queue[0] === event) {
+        this.#queue.shift();
+        this.#dropped += 1;
+      }
+      // After a refusal too: what refuses everything would be asked without end.
+      return this.#options.pause(signal);
     }
     if (this.#queue[0] === event) this.#queue.shift();
   }

@@ -1,4 +1,4 @@
-export { EventOutbox, type EventOutboxOptions, MAX_OUTBOX_EVENTS } from "./event-outbox.ts";
+export { EventOutbox, type EventOutboxOptions } from "./event-outbox.ts";
 export type { MemoryStore } from "./memory/memory-store.ts";
 export { createMemoryStore } from "./memory/memory-store.ts";
 export type { CoordinatorOptions } from "./nats/coordinator.ts";
@@ -29,10 +29,7 @@ export type {
   WriteOutcome,
 } from "./store.ts";
 export {
-  isStoreErrorCode,
-  MAX_BLOB_BYTES,
   MAX_COMMIT_WRITES,
   MAX_ORDERS_BYTES,
-  MAX_VALUE_BYTES,
   StoreError,
 } from "./store.ts";

@@ -93,5 +93,7 @@ export function errorText(error: unknown): string {
   const text = error.message === "" ? error.name : error.message;
   if (error.cause === undefined) return text;
   const cause = errorText(error.cause);
+  const repeated = error.cause instanceof Error ? error.cause.message : "";
+  if (repeated !== "" && text.endsWith(repeated)) return text.slice(0, -repeated.length) + cause;
   return text.includes(cause) ? text : `${text}: ${cause}`;
 }

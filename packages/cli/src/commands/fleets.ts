@@ -25,7 +25,7 @@ export function addFleets(program: Command, run: Run): void {
     );
 }
 
-export const fleetTable = (terminal: Terminal, fleets: readonly Fleet[]): string =>
+const fleetTable = (terminal: Terminal, fleets: readonly Fleet[]): string =>
   table(
     terminal,
     fleets,

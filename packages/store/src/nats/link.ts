@@ -70,7 +70,7 @@ export class Link implements AsyncDisposable {
         if (!failure.isTransient) throw failure;
         await setTimeout(CONNECT_PAUSE_MS, undefined, { signal: within }).catch(() => {
           const { code } = abortedError(within, doing);
-          throw new StoreError(code, failure.message, { cause: failure });
+          throw new StoreError(code, failure.message, { cause: failure.cause });
         });
       }
     }
