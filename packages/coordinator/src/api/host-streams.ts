@@ -10,6 +10,7 @@ import {
 } from "@evm/protocol";
 import type { InstanceView } from "../instances.ts";
 import type { ApiContext } from "./context.ts";
+import { whileCalling } from "./while-calling.ts";
 
 export async function* streamLogs(
   { store }: ApiContext,
@@ -35,7 +36,7 @@ export async function* openConsole(
   requests: AsyncIterable<OpenConsoleRequest>,
   signal: AbortSignal,
 ): AsyncGenerator<{ output: Uint8Array }> {
-  const inputs = requests[Symbol.asyncIterator]();
+  const inputs = whileCalling(requests, signal);
   const first = await inputs.next();
   if (first.done === true) return;
   const view = newest(first.value.name);

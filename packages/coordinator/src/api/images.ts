@@ -19,6 +19,7 @@ import { attemptGapMs, MAX_ATTEMPTS } from "./change-fleet.ts";
 import type { ApiContext } from "./context.ts";
 import { notFound } from "./errors.ts";
 import { pageOf } from "./paging.ts";
+import { whileCalling } from "./while-calling.ts";
 
 export function imageHandlers(context: ApiContext): Handlers<typeof ImageService> {
   return {
@@ -117,7 +118,7 @@ async function upload(
   requests: AsyncIterable<UploadBuildContextRequest>,
   signal: AbortSignal,
 ) {
-  const pieces = requests[Symbol.asyncIterator]();
+  const pieces = whileCalling(requests, signal);
   const first = await pieces.next();
   const digest = first.done === true ? "" : first.value.digest;
   if (!isDigest(digest)) {
