@@ -241,9 +241,15 @@ test("no more instances start at once than there are slots", async () => {
   expect(up()).toHaveLength(2);
   expect(world.reported(web(3))).toMatchObject({ phase: "starting" });
   expect(world.reported(web(3))?.reason).toContain("waits for its turn");
+  const phases = new Set<string | undefined>();
+  const note = () => phases.add(world.reported(web(2))?.phase);
+  const end = new AbortController();
+  world.coordinator.watch(note, end.signal);
   world.runtime.setReady(web(0), true);
-  await world.clock.advance(1_000);
+  await world.clock.advance(3_000);
+  expect([...phases]).toEqual(["starting", "running"]);
   expect(up()).toHaveLength(2);
+  end.abort();
   expect(world.runtime.instances().filter(({ state }) => state === "created")).toHaveLength(1);
 });
 

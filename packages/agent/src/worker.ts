@@ -110,7 +110,7 @@ export class Worker {
 
   /** @returns after how long to look again */
   #pass(): number {
-    const { clock, listers, history, onPass } = this.#options;
+    const { clock, listers, tasks, onPass } = this.#options;
     const { failures } = this.#options.steps;
     const now = clock.now();
     const listings = new Map([...listers].map(([kind, lister]) => [kind, lister.latest]));
@@ -122,18 +122,16 @@ export class Worker {
       if (phase === "running" || phase === "ready") failures.overcome(key);
     }
     const frozen = frozenNames({ listings, orders, observed: this.#observed.values(), outdated });
-    const instances = orders?.instances.filter((one) => !frozen.has(one.name)) ?? [];
-    const steps = converge({
-      orders: orders && { ...orders, instances },
-      observed: [...this.#observed.values()].filter((one) => !frozen.has(one.name)),
-      history: history.records,
-      now,
-    });
+    const steps = this.#decide(orders, frozen, now);
     const blind =
       orders === undefined ? [] : unseen(orders, listings, (key) => this.#observed.has(key));
     const frozenHeld = [...this.#frozenHeld(frozen), ...blind];
+    const begunBefore = tasks.all().length;
     const held = [...frozenHeld, ...this.#begin(steps, orders), ...this.#waitingForLease(steps)];
     this.#held = held;
+    // What was begun shows so at once: for a moment it would seem to be stopped.
+    const hasBegun = tasks.all().length > begunBefore;
+    if (hasBegun) this.#observed = this.#observe(listings, outdated, now);
     const previous = this.#shown;
     this.#shown = shownOf({ observed: this.#observed, held, previous, now });
     const wasAllListed = [...listings.values()].every((listing) => listing.number > 0);
@@ -141,6 +139,16 @@ export class Worker {
     if (frozen.size === 0 && orders !== undefined) this.#forget(orders);
     this.#count(held);
     return this.#untilNext(held, now);
+  }
+
+  #decide(orders: Orders | undefined, frozen: ReadonlySet<string>, now: Instant): readonly Step[] {
+    const instances = orders?.instances.filter((one) => !frozen.has(one.name)) ?? [];
+    return converge({
+      orders: orders && { ...orders, instances },
+      observed: [...this.#observed.values()].filter((one) => !frozen.has(one.name)),
+      history: this.#options.history.records,
+      now,
+    });
   }
 
   /** The orders in force, or what is left of them without the lease (W3). */
@@ -203,8 +211,6 @@ export class Worker {
 
   /** Begins every step that can be begun; returns the others. */
   #begin(steps: readonly Step[], orders: Orders | undefined): readonly Held[] {
-    const { tasks } = this.#options;
-    const tasksBefore = tasks.all().length;
     const booting = this.#booting();
     const held: Held[] = [];
     for (const step of steps) {
@@ -218,8 +224,6 @@ export class Worker {
         });
       if (hold !== undefined) held.push({ subject, hold });
     }
-    // What was begun is to be shown soon.
-    if (tasks.all().length > tasksBefore) this.wake();
     return held;
   }
 
