@@ -58,7 +58,7 @@ export type TestCoordinator = AsyncDisposable & {
 
 /** A running coordinator; disposing of it ends it at once, as a kill does: nothing is said. */
 export function startCoordinator(
-  store: MemoryStore,
+  store: Pick<MemoryStore, "coordinator">,
   id: string,
   clock: Clock = systemClock,
 ): TestCoordinator {
