@@ -5,9 +5,11 @@ import { parseArgs } from "node:util";
 import { CodecError } from "@evm/codec";
 import { connectHost } from "@evm/store";
 import {
-  createLog,
+  EXIT,
   errorText,
   type Log,
+  runMain,
+  runService,
   runTogether,
   serveTelemetry,
   systemClock,
@@ -26,9 +28,6 @@ const USAGE = `usage: evm-agent [--config FILE]            run this host
 
 Settings come from the YAML file FILE (or EVM_AGENT_CONFIG) and from variables EVM_AGENT_*.
 `;
-
-/** What the process ends with. */
-const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -55,24 +54,13 @@ async function doctor(config: AgentConfig, isJson: boolean): Promise<number> {
   return findings.some(({ status }) => status === "no") ? EXIT.failed : EXIT.ok;
 }
 
-async function run(config: AgentConfig): Promise<number> {
-  const end = new AbortController();
-  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => end.abort());
-  const log = createLog({
+const run = (config: AgentConfig): Promise<number> =>
+  runService({
     program: "agent",
     level: config.logLevel,
-    format: process.stdout.isTTY ? "text" : "json",
-    write: (line) => process.stdout.write(line),
-    now: systemClock.now,
-  }).child({ host: config.host });
-  try {
-    await runHost(config, log, end.signal);
-    return EXIT.ok;
-  } catch (error) {
-    log.error("the agent has failed", { error });
-    return EXIT.failed;
-  }
-}
+    fields: { host: config.host },
+    run: (log, signal) => runHost(config, log, signal),
+  });
 
 async function runHost(config: AgentConfig, log: Log, signal: AbortSignal): Promise<void> {
   await using resources = new AsyncDisposableStack();
@@ -133,11 +121,4 @@ async function requirePool(name: string, path: string): Promise<void> {
   }
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  const isUsers = error instanceof CodecError || (error instanceof TypeError && "code" in error);
-  if (!isUsers) throw error;
-  process.stderr.write(`${errorText(error)}\n`);
-  process.exitCode = EXIT.usage;
-}
+await runMain(main, (error) => error instanceof CodecError);

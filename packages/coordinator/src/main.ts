@@ -3,10 +3,11 @@ import { parseArgs } from "node:util";
 import { CodecError } from "@evm/codec";
 import { type CoordinatorStore, connectCoordinator, StoreError } from "@evm/store";
 import {
-  createLog,
-  errorText,
+  EXIT,
   type Log,
   Metrics,
+  runMain,
+  runService,
   serveTelemetry,
   systemClock,
 } from "@evm/telemetry";
@@ -21,8 +22,6 @@ Settings come from the YAML file FILE (or EVM_COORDINATOR_CONFIG) and from varia
 EVM_COORDINATOR_*.
 `;
 
-/** What the process ends with. */
-const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 /** Between attempts to reach the store, up to twice as long by chance. */
 const CONNECT_PAUSE_MS = 500;
 /** The version that the API tells; the package's own. */
@@ -37,23 +36,12 @@ async function main(): Promise<number> {
     return EXIT.ok;
   }
   const config = loadConfig(values.config, process.env);
-  const end = new AbortController();
-  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => end.abort());
-  const log = createLog({
+  return runService({
     program: "coordinator",
     level: config.logLevel,
-    format: process.stdout.isTTY ? "text" : "json",
-    write: (line) => process.stdout.write(line),
-    now: systemClock.now,
-  }).child({ coordinator: config.id });
-  try {
-    await run(config, log, end.signal);
-    return EXIT.ok;
-  } catch (error) {
-    if (end.signal.aborted) return EXIT.ok;
-    log.error("the coordinator has failed", { error });
-    return EXIT.failed;
-  }
+    fields: { coordinator: config.id },
+    run: (log, signal) => run(config, log, signal),
+  });
 }
 
 async function run(config: CoordinatorConfig, log: Log, signal: AbortSignal): Promise<void> {
@@ -117,11 +105,4 @@ async function connected(
   }
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  const isUsers = error instanceof CodecError || (error instanceof TypeError && "code" in error);
-  if (!isUsers) throw error;
-  process.stderr.write(`${errorText(error)}\n`);
-  process.exitCode = EXIT.usage;
-}
+await runMain(main, (error) => error instanceof CodecError);

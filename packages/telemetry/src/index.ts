@@ -6,6 +6,8 @@ export { createLog, errorText, LOG_LEVELS } from "./log.ts";
 export { ManualClock } from "./manual-clock.ts";
 export type { MetricOptions } from "./metrics.ts";
 export { Metrics } from "./metrics.ts";
+export type { ServiceOptions } from "./program.ts";
+export { EXIT, runMain, runService } from "./program.ts";
 export type { Loop } from "./run-together.ts";
 export { runTogether, untilAborted } from "./run-together.ts";
 export type { Health, TelemetryOptions, TelemetryServer } from "./server.ts";
