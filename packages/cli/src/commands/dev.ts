@@ -53,12 +53,9 @@ async function dev(options: Options, context: DevContext): Promise<void> {
     },
     signal,
   );
-  try {
-    terminal.out(welcome(cluster, terminal));
-    await untilOver(cluster, signal);
-  } finally {
-    await end(cluster, isEphemeral, context);
-  }
+  terminal.out(welcome(cluster, terminal));
+  await untilAborted(AbortSignal.any([signal, cluster.failed]));
+  await end(cluster, isEphemeral, context);
 }
 
 /** Ends all processes, whatever becomes of the clean-up; what that left behind stays findable. */
@@ -68,12 +65,17 @@ async function end(
   { terminal, hurry }: DevContext,
 ): Promise<void> {
   try {
-    if (isEphemeral) await removeEverything(cluster.api, terminal, hurry);
+    // Without one of its parts nothing can be cleaned up.
+    cluster.failed.throwIfAborted();
+    const stop = AbortSignal.any([hurry, cluster.failed]);
+    if (isEphemeral) await removeEverything(cluster.api, terminal, stop);
   } catch (error) {
-    terminal.err(
-      `What is left goes on running. To remove it: EVM_AGENT_HOST=${cluster.host} evm dev ` +
-        `--data ${cluster.folder}, and evm delete.\n`,
-    );
+    if (isEphemeral) {
+      terminal.err(
+        `What is left goes on running. To remove it: EVM_AGENT_HOST=${cluster.host} evm dev ` +
+          `--data ${cluster.folder}, and evm delete.\n`,
+      );
+    }
     throw error;
   } finally {
     await cluster.stop();
@@ -88,15 +90,11 @@ function parsePort(text: string): number {
   throw new CliError("usage", `--port "${text}": expected a number from 0 to 65535`);
 }
 
-/** Returns on Ctrl-C; throws when a part ends by itself. */
-async function untilOver(cluster: DevCluster, signal: AbortSignal): Promise<void> {
+async function untilAborted(signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => resolve(), { once: true });
   if (signal.aborted) resolve();
-  const failure = cluster.failure().then((how) => {
-    if (!signal.aborted) throw new CliError("failed", how);
-  });
-  await Promise.race([promise, failure]);
+  await promise;
 }
 
 function welcome(cluster: DevCluster, terminal: Terminal): string {

@@ -28,7 +28,7 @@ export async function assertFree(port: number): Promise<void> {
         "`evm dev` runs, end it, or choose another port with --port (0: any free one).",
       { cause },
     );
-  } finally {
-    server.close();
   }
+  server.close();
+  await once(server, "close");
 }

@@ -12,14 +12,14 @@ import type { Terminal } from "../../output/terminal.ts";
 const CLEAN_UP_TIMEOUT_MS = 180_000;
 const LOOK_INTERVAL_MS = 200;
 
-/** Fails where something is left after the time is up, or when `hurry` fires; says what. */
+/** Fails where something is left after the time is up, or when `stop` fires; says what. */
 export async function removeEverything(
   api: string,
   terminal: Terminal,
-  hurry: AbortSignal,
+  stop: AbortSignal,
 ): Promise<void> {
   using client = new GrpcClient(api, credentials.createInsecure());
-  const signal = AbortSignal.any([hurry, AbortSignal.timeout(CLEAN_UP_TIMEOUT_MS)]);
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(CLEAN_UP_TIMEOUT_MS)]);
   const context: CallContext = { client, signal };
   using progress = startProgress(terminal);
   let left = "what is left is not known";
@@ -45,7 +45,8 @@ export async function removeEverything(
       if (!(cause instanceof RpcError)) throw cause;
       throw new CliError("failed", `clean-up: ${cause.message}; ${left}`, { cause });
     }
-    const why = hurry.aborted ? "cut short" : "out of time";
+    const isFailure = stop.reason instanceof CliError;
+    const why = isFailure ? stop.reason.message : stop.aborted ? "cut short" : "out of time";
     throw new CliError("failed", `clean-up: ${why}; ${left}`, { cause });
   }
 }

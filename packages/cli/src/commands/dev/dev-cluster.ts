@@ -34,6 +34,7 @@ export class DevCluster {
   readonly #options: DevOptions;
   /** In the order of their start. */
   readonly #parts: Part[] = [];
+  readonly #failed = new AbortController();
   #api = "";
   #host = "";
 
@@ -72,10 +73,9 @@ export class DevCluster {
     return this.#host;
   }
 
-  /** Resolves when a part ends by itself, with which and how. */
-  async failure(): Promise<string> {
-    const how = this.#parts.map(async (part) => `${part.name} ${await part.ended}`);
-    return Promise.race(how);
+  /** Fires when a part has ended by itself, with a `CliError` that says which and how. */
+  get failed(): AbortSignal {
+    return this.#failed.signal;
   }
 
   /** Ends every part, the last started first. Instances go on running. */
@@ -119,17 +119,11 @@ export class DevCluster {
     });
     const ready = await agent.line((line) => line.text === "ready", signal);
     this.#host = String(ready.fields["host"]);
-    await this.#untilHostIsUp(signal);
-  }
-
-  async #untilHostIsUp(signal: AbortSignal): Promise<void> {
-    const ended = new AbortController();
-    void this.failure().then((how) => ended.abort(new CliError("failed", how)));
     try {
-      const either = AbortSignal.any([signal, ended.signal]);
+      const either = AbortSignal.any([signal, this.failed]);
       await untilHostIsUp({ api: this.#api, host: this.#host }, either);
     } catch (error) {
-      ended.signal.throwIfAborted();
+      this.failed.throwIfAborted();
       throw error;
     }
   }
@@ -157,6 +151,7 @@ export class DevCluster {
       isVerbose: isVerbose && name !== "nats-server",
     });
     this.#parts.push(part);
+    void part.ended.then((how) => this.#failed.abort(new CliError("failed", `${name} ${how}`)));
     return part;
   }
 
