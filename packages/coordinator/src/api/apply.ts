@@ -14,11 +14,17 @@ import {
   type FleetSpec as WireFleetSpec,
 } from "@evm/protocol";
 import type { Versioned, Write } from "@evm/store";
-import { assertActive, attemptGapMs, MAX_ATTEMPTS, outdated } from "./change-fleet.ts";
+import { assertActive } from "./change-fleet.ts";
+import { compareAndSet, outdated } from "./compare-and-set.ts";
 import type { ApiContext } from "./context.ts";
 
 /** One atomic batch holds 1,000 messages; nobody declares half as many fleets at once. */
 const MAX_FLEETS_PER_REQUEST = 500;
+
+type Prepared = {
+  readonly writes: readonly Write<FleetRecord>[];
+  readonly applied: readonly Applied[];
+};
 
 export type Applied = { readonly name: FleetName; readonly outcome: ApplyOutcome };
 
@@ -95,18 +101,16 @@ export async function applyFleets(
 ): Promise<readonly Applied[]> {
   const specs = parseSpecs(request.fleets);
   assertNamed(specs, request.expectedRevisions);
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const { writes, applied } = prepare(context, specs, request.expectedRevisions);
-    if (writes.length === 0) return applied;
-    const outcome = await context.store.putFleets(writes, signal);
-    if (outcome.kind === "written") {
-      await context.store.caughtUp(outcome.revision, signal);
-      announce(context, writes);
-      return applied;
-    }
-    await context.clock.sleep(attemptGapMs(attempt), signal);
-  }
-  throw new RpcError("aborted", `apply: changed by others ${MAX_ATTEMPTS} times in a row`);
+  let prepared: Prepared = { writes: [], applied: [] };
+  const write = () => {
+    prepared = prepare(context, specs, request.expectedRevisions);
+    return prepared.writes.length === 0
+      ? undefined
+      : context.store.putFleets(prepared.writes, signal);
+  };
+  await compareAndSet(context, { what: "apply", write, signal });
+  announce(context, prepared.writes);
+  return prepared.applied;
 }
 
 /** An expectation of a fleet that is not in the request would guard nothing, unnoticed. */
@@ -130,7 +134,7 @@ function prepare(
   context: ApiContext,
   specs: readonly FleetSpec[],
   expectedRevisions: { readonly [name: string]: bigint },
-): { readonly writes: readonly Write<FleetRecord>[]; readonly applied: readonly Applied[] } {
+): Prepared {
   const { fleets } = context.store.control();
   const writes: Write<FleetRecord>[] = [];
   const applied = specs.map((spec) => {
@@ -152,7 +156,8 @@ function assertRevision(
   before: Versioned<FleetRecord> | undefined,
 ): void {
   const found = before?.revision ?? 0;
-  if (expected !== undefined && expected !== BigInt(found)) throw outdated(name, expected, found);
+  if (expected !== undefined && expected !== BigInt(found))
+    throw outdated(`fleet "${name}"`, expected, found);
 }
 
 function outcomeOf(before: FleetRecord | undefined, after: FleetRecord): ApplyOutcome {

@@ -1,7 +1,7 @@
 /** Hosts: list, get, drain, undrain. */
 import { create } from "@bufbuild/protobuf";
 import { driverStatusCodec, poolStatusCodec, resourcesCodec } from "@evm/codec";
-import { type HostRecord, type HostView, isAlive, isHostName, type Resources } from "@evm/fleet";
+import { type HostRecord, type HostView, isAlive, type Resources } from "@evm/fleet";
 import {
   type Handlers,
   type Host,
@@ -9,9 +9,8 @@ import {
   HostSchema,
   type HostService,
   Liveness,
-  RpcError,
 } from "@evm/protocol";
-import { attemptGapMs, MAX_ATTEMPTS } from "./change-fleet.ts";
+import { compareAndSet } from "./compare-and-set.ts";
 import type { ApiContext } from "./context.ts";
 import { notFound } from "./errors.ts";
 import { pageOf } from "./paging.ts";
@@ -25,8 +24,8 @@ export function hostHandlers(context: ApiContext): Handlers<typeof HostService> 
     if (host === undefined) throw notFound("host", name);
     return host;
   };
-  const setAdmin = async (name: string, admin: HostRecord["admin"], signal: AbortSignal) => {
-    if (find(name).admin !== admin) await writeAdmin(context, name, admin, signal);
+  const changeTo = async (name: string, admin: HostRecord["admin"], signal: AbortSignal) => {
+    await setAdmin(context, find(name), admin, signal);
     return { host: hostToWire(find(name)) };
   };
   return {
@@ -37,30 +36,26 @@ export function hostHandlers(context: ApiContext): Handlers<typeof HostService> 
     async getHost({ name }) {
       return { host: hostToWire(find(name)) };
     },
-    drainHost: ({ name }, { signal }) => setAdmin(name, "draining", signal),
-    undrainHost: ({ name }, { signal }) => setAdmin(name, "active", signal),
+    drainHost: ({ name }, { signal }) => changeTo(name, "draining", signal),
+    undrainHost: ({ name }, { signal }) => changeTo(name, "active", signal),
   };
 }
 
-async function writeAdmin(
-  { store, clock, coordinator }: ApiContext,
-  name: string,
+async function setAdmin(
+  context: ApiContext,
+  { name, admin: before }: HostView,
   admin: HostRecord["admin"],
   signal: AbortSignal,
 ): Promise<void> {
-  if (!isHostName(name)) throw notFound("host", name);
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+  if (before === admin) return;
+  const { store, coordinator } = context;
+  const write = () => {
     const expectedRevision = store.control().hosts.get(name)?.revision ?? 0;
-    const outcome = await store.putHost({ name, admin }, expectedRevision, signal);
-    if (outcome.kind === "written") {
-      await store.caughtUp(outcome.revision, signal);
-      const reason = admin === "draining" ? "HostDraining" : "HostUndrained";
-      coordinator.announcer.say("info", reason, `${name} is ${admin}`, { host: name });
-      return;
-    }
-    await clock.sleep(attemptGapMs(attempt), signal);
-  }
-  throw new RpcError("aborted", `host "${name}": changed by others ${MAX_ATTEMPTS} times in a row`);
+    return store.putHost({ name, admin }, expectedRevision, signal);
+  };
+  await compareAndSet(context, { what: `host "${name}"`, write, signal });
+  const reason = admin === "draining" ? "HostDraining" : "HostUndrained";
+  coordinator.announcer.say("info", reason, `${name} is ${admin}`, { host: name });
 }
 
 function hostToWire(host: HostView): Host {

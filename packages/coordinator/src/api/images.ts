@@ -7,6 +7,7 @@ import {
   type Image,
   isDigest,
   isImageName,
+  isSame,
 } from "@evm/fleet";
 import {
   type Handlers,
@@ -15,7 +16,7 @@ import {
   type UploadBuildContextRequest,
 } from "@evm/protocol";
 import { StoreError, type Versioned } from "@evm/store";
-import { attemptGapMs, MAX_ATTEMPTS } from "./change-fleet.ts";
+import { compareAndSet, outdated } from "./compare-and-set.ts";
 import type { ApiContext } from "./context.ts";
 import { notFound } from "./errors.ts";
 import { pageOf } from "./paging.ts";
@@ -66,21 +67,22 @@ function catalogImage(
 }
 
 async function putImage(
-  { store, clock }: ApiContext,
+  context: ApiContext,
   image: Image,
   expected: bigint | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const revision = store.control().images.get(image.name)?.revision ?? 0;
+  const { store } = context;
+  const what = `image "${image.name}"`;
+  const write = () => {
+    const found = store.control().images.get(image.name);
+    const revision = found?.revision ?? 0;
     if (expected !== undefined && BigInt(revision) !== expected) {
-      throw outdated(image.name, expected, revision);
+      throw outdated(what, expected, revision);
     }
-    const outcome = await store.putImage(image, revision, signal);
-    if (outcome.kind === "written") return store.caughtUp(outcome.revision, signal);
-    await clock.sleep(attemptGapMs(attempt), signal);
-  }
-  throw new RpcError("aborted", `image "${image.name}": changed by others again and again`);
+    return isSame(found?.value, image) ? undefined : store.putImage(image, revision, signal);
+  };
+  await compareAndSet(context, { what, write, signal });
 }
 
 async function removeImage(
@@ -93,7 +95,7 @@ async function removeImage(
   const found = isImageName(name) ? images.get(name) : undefined;
   if (found === undefined) throw notFound("image", name);
   if (expected !== undefined && BigInt(found.revision) !== expected) {
-    throw outdated(name, expected, found.revision);
+    throw outdated(`image "${name}"`, expected, found.revision);
   }
   const users = [...fleets.values()].filter(({ value }) => value.image?.name === name);
   if (users.length > 0) {
@@ -106,12 +108,6 @@ async function removeImage(
   }
   await store.caughtUp(outcome.revision, signal);
 }
-
-const outdated = (name: string, expected: bigint, found: number): RpcError =>
-  new RpcError(
-    "aborted",
-    `image "${name}": expected revision ${expected}, found ${found}; read it again`,
-  );
 
 async function upload(
   { store }: ApiContext,
