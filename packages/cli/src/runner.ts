@@ -4,7 +4,7 @@ import { credentials } from "@grpc/grpc-js";
 import { type Command, InvalidArgumentError } from "commander";
 import { CliError, EXIT_CODES, fromRpcError } from "./cli-error.ts";
 import type { Context } from "./context.ts";
-import { styled, type Terminal } from "./output/terminal.ts";
+import { styledErr, type Terminal } from "./output/terminal.ts";
 
 const DEFAULT_PORT = 7070;
 export const DEFAULT_SERVER = `127.0.0.1:${DEFAULT_PORT}`;
@@ -54,7 +54,7 @@ export function showError(error: unknown, terminal: Terminal, signal: AbortSigna
   // What Ctrl-C broke off needs no words; what went wrong at the end that it asked for does.
   if (signal.aborted && !isOurs) return EXIT_CODES.interrupted;
   const text = error instanceof Error ? error.message : String(error);
-  terminal.err(`${styled(terminal, "red", "error:")} ${text}\n`);
+  terminal.err(`${styledErr(terminal, "red", "error:")} ${text}\n`);
   if (!isOurs && error instanceof Error && error.stack !== undefined) {
     terminal.err(`${error.stack}\n`);
   }

@@ -4,7 +4,7 @@ import { bytes, duration, labels, phaseCounts, vcpus } from "./format.ts";
 import { startProgress, startQuietProgress } from "./progress.ts";
 import { recordingTerminal } from "./recording-terminal.testing.ts";
 import { table } from "./table.ts";
-import { styled } from "./terminal.ts";
+import { styled, styledErr } from "./terminal.ts";
 
 describe("a table", () => {
   const columns = [
@@ -58,6 +58,14 @@ describe("values", () => {
     expect(styled(recordingTerminal({ hasColour: true }), "red", "x")).toBe(
       "\u001b[31mx\u001b[39m",
     );
+  });
+
+  test("beside the results have colour where these go to a terminal", () => {
+    const results = recordingTerminal({ hasColour: true });
+    expect(styledErr(results, "red", "x")).toBe("x");
+    const messages = recordingTerminal({ hasErrColour: true });
+    expect(styledErr(messages, "red", "x")).toBe("\u001b[31mx\u001b[39m");
+    expect(styled(messages, "red", "x")).toBe("x");
   });
 });
 

@@ -1,4 +1,4 @@
-import { styled, type Terminal } from "./terminal.ts";
+import { styledErr, type Terminal } from "./terminal.ts";
 
 /** On a terminal a few lines that are drawn over; elsewhere the lines that changed, now and then. */
 export interface Progress extends Disposable {
@@ -83,7 +83,7 @@ function drawnOver(terminal: Terminal): Progress {
   const update = (text: string): void => {
     const next = fitted(text, terminal.columns);
     if (next === last) return;
-    terminal.err(clear() + styled(terminal, "dim", next));
+    terminal.err(clear() + styledErr(terminal, "dim", next));
     last = next;
   };
   return {

@@ -13,7 +13,7 @@ export type RecordingTerminal = Terminal & {
 
 /** A terminal that writes down what it is shown, and is typed on by the test. */
 export function recordingTerminal(
-  options: Partial<Pick<Terminal, "isErrTty" | "columns" | "hasColour">> & {
+  options: Partial<Pick<Terminal, "isErrTty" | "columns" | "hasColour" | "hasErrColour">> & {
     readonly isInputTty?: boolean;
     /** Sees all results so far, each time there are more. */
     readonly onOut?: (out: string) => void;
@@ -41,6 +41,7 @@ export function recordingTerminal(
     isErrTty: false,
     columns: 0,
     hasColour: false,
+    hasErrColour: false,
     ...look,
     input: Object.assign(keys, {
       isTTY: isInputTty,

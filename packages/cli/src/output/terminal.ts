@@ -25,7 +25,10 @@ export type Terminal = {
   readonly isErrTty: boolean;
   /** Columns of the terminal; 0: unknown, cut nothing. */
   readonly columns: number;
+  /** Of results. */
   readonly hasColour: boolean;
+  /** Of everything else. */
+  readonly hasErrColour: boolean;
   readonly input: Input;
 };
 
@@ -39,16 +42,26 @@ export const processTerminal = (): Terminal => ({
   isOutTty: process.stdout.isTTY === true,
   isErrTty: process.stderr.isTTY === true,
   columns: process.stdout.columns ?? 0,
-  hasColour: process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === "",
+  hasColour: process.stdout.isTTY === true && isColourWanted(),
+  hasErrColour: process.stderr.isTTY === true && isColourWanted(),
   // Opened where a command reads it, and by no other.
   get input() {
     return process.stdin;
   },
 });
 
-/** `text` in a style where the terminal has colour. */
-export const styled = (terminal: Terminal, style: Style, text: string): string =>
-  terminal.hasColour ? styleText(style, text, { validateStream: false }) : text;
+const isColourWanted = (): boolean => (process.env["NO_COLOR"] ?? "") === "";
+
+/** `text` of a result in a style, where results have colour. */
+export const styled = (
+  { hasColour }: Pick<Terminal, "hasColour">,
+  style: Style,
+  text: string,
+): string => (hasColour ? styleText(style, text, { validateStream: false }) : text);
+
+/** The same for what goes beside the results. */
+export const styledErr = ({ hasErrColour }: Terminal, style: Style, text: string): string =>
+  styled({ hasColour: hasErrColour }, style, text);
 
 /** How many columns a text takes, colour codes left out. */
 export const widthOf = (text: string): number => stripVTControlCharacters(text).length;

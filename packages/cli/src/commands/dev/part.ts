@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { CliError } from "../../cli-error.ts";
-import { styled, type Terminal } from "../../output/terminal.ts";
+import { styledErr, type Terminal } from "../../output/terminal.ts";
 
 /** Longer than any part needs to end; then it is killed. */
 const STOP_TIMEOUT_MS = 10_000;
@@ -106,7 +106,7 @@ export class Part {
       return;
     }
     const style = level === "error" ? "red" : isBad ? "yellow" : "dim";
-    terminal.err(`${styled(terminal, style, `${this.name}: ${shown(line)}`)}\n`);
+    terminal.err(`${styledErr(terminal, style, `${this.name}: ${shown(line)}`)}\n`);
   }
 }
 
