@@ -26,6 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   drivers: ["fleet", "libvirt", "images"],
   images: ["fleet"],
   telemetry: ["fleet"],
+  sim: ["agent", "codec", "coordinator", "drivers", "fleet", "store", "telemetry"],
 };
 
 /** Third-party packages that only some of ours may know. */

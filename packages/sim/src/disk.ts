@@ -1,0 +1,32 @@
+import type { StateDir } from "@evm/agent";
+import type { SimulatedProcess } from "./process.ts";
+
+/** The files of an agent, which outlive it. */
+export class Disk {
+  readonly #files = new Map<string, Uint8Array>();
+  readonly #onWrite: () => void;
+
+  constructor(onWrite: () => void) {
+    this.#onWrite = onWrite;
+  }
+
+  file(name: string): Uint8Array | undefined {
+    return this.#files.get(name);
+  }
+
+  /** The state directory as one life of the agent has it. */
+  openFor({ signal }: SimulatedProcess): StateDir {
+    return {
+      read: async (name) => this.#files.get(name),
+      write: async (name, content) => {
+        signal.throwIfAborted();
+        this.#files.set(name, content);
+        this.#onWrite();
+      },
+      setAside: async (name) => {
+        this.#files.delete(name);
+        return `${name}.unreadable`;
+      },
+    };
+  }
+}

@@ -1,0 +1,43 @@
+import type { Heartbeat, HostName, LeaseGrant, Orders, Report } from "@evm/fleet";
+import type { HostStore } from "@evm/store";
+import { Link, type LinkOptions, NEVER } from "./link.ts";
+import { STORE } from "./network.ts";
+
+/** As long as the store on NATS waits for a grant before it says that nobody leads. */
+const HEARTBEAT_TIMEOUT_MS = 900;
+
+/** The store as one life of an agent reaches it. */
+export class HostLink extends Link<HostStore> implements HostStore {
+  readonly host: HostName;
+
+  constructor(options: LinkOptions<HostStore>) {
+    super(options);
+    this.host = options.server.host;
+  }
+
+  readOrders(signal: AbortSignal): Promise<Orders | undefined> {
+    return this.request("reading orders", signal, async () =>
+      this.network.ordersFor(this.host, await this.server.readOrders(NEVER)),
+    );
+  }
+
+  watchOrders(wake: () => void, signal: AbortSignal): void {
+    const { process, name } = this.endpoint;
+    const send = () => this.network.send(STORE, name, () => process.deliver(wake));
+    this.server.watchOrders(send, signal);
+    this.network.onHeal(send, signal);
+  }
+
+  putReport(report: Report, signal: AbortSignal): Promise<void> {
+    return this.request("writing the report", signal, () => this.server.putReport(report, NEVER));
+  }
+
+  heartbeat(heartbeat: Heartbeat, signal: AbortSignal): Promise<LeaseGrant | undefined> {
+    return this.wait("sending a heartbeat", signal, HEARTBEAT_TIMEOUT_MS, ({ resolve }) =>
+      this.network.heartbeat(this.endpoint, heartbeat, resolve),
+    );
+  }
+
+  /** Logs and consoles are no state, and not simulated. */
+  serveVerb(): void {}
+}

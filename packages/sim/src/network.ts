@@ -1,0 +1,184 @@
+/**
+ * What lies between programs and the store: messages take time, get lost, overtake each other, and
+ * are cut off. Who is on another side than the store reaches those of its own side only, as where
+ * one server of a cluster is cut off together with its clients.
+ */
+import type { Heartbeat, HostName, LeaseGrant, Orders, Ping } from "@evm/fleet";
+import type { SimulatedProcess } from "./process.ts";
+import type { SeededRandom } from "./seeded-random.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** The store's own name on the network. */
+export const STORE = "store";
+/** The side of the store, where everybody is unless cut off. */
+const STORE_SIDE = 0;
+
+/** What the network does to every message; the faults of a seed change it. */
+export type Conditions = {
+  readonly minDelayMs: number;
+  readonly maxDelayMs: number;
+  /** How often a message to a coordinator or a host is lost. */
+  readonly lossRate: number;
+  /** How often a request is carried out and its answer lost. */
+  readonly answerLossRate: number;
+  /** How often coordinators do not hear each other, beside other losses. */
+  readonly pingLossRate: number;
+  /** By how much more a coordinator's view trails the store, at most. */
+  readonly maxViewLagMs: number;
+  /** How often a host is given orders from before the newest. */
+  readonly staleOrdersRate: number;
+};
+
+export const CALM: Conditions = {
+  minDelayMs: 1,
+  maxDelayMs: 5,
+  lossRate: 0,
+  answerLossRate: 0,
+  pingLossRate: 0,
+  maxViewLagMs: 0,
+  staleOrdersRate: 0,
+};
+
+/** Who sends and hears: one life of one program. */
+export type Endpoint = { readonly name: string; readonly process: SimulatedProcess };
+
+type Listener<Input, Output> = {
+  readonly endpoint: Endpoint;
+  readonly call: (input: Input) => Output;
+};
+
+/** How many earlier orders of a host may still come to it. */
+const KEPT_ORDERS = 4;
+
+export class Network {
+  conditions: Conditions = CALM;
+  readonly timeline: Timeline;
+  readonly random: SeededRandom;
+  readonly #sides = new Map<string, number>();
+  readonly #deaf = new Set<string>();
+  readonly #mute = new Set<string>();
+  readonly #heartbeats = new Set<Listener<Heartbeat, LeaseGrant | undefined>>();
+  readonly #pings = new Set<Listener<Ping, void>>();
+  readonly #onHeal = new Set<() => void>();
+  readonly #orders = new Map<HostName, Orders[]>();
+  /** Until when each host was promised that nobody else runs what it runs; in true time. */
+  readonly leasedUntilMs = new Map<HostName, number>();
+
+  constructor(timeline: Timeline, random: SeededRandom) {
+    this.timeline = timeline;
+    this.random = random;
+  }
+
+  /** Puts somebody on another side than the store; 0 brings it back. */
+  moveTo(side: number, name: string): void {
+    if (side === STORE_SIDE) this.#sides.delete(name);
+    else this.#sides.set(name, side);
+    if (side === STORE_SIDE) this.#healed();
+  }
+
+  /** Cuts somebody off in one direction: it is heard and hears nothing, or the other way round. */
+  impair(name: string, how: "deaf" | "mute" | undefined): void {
+    this.#deaf.delete(name);
+    this.#mute.delete(name);
+    if (how === "deaf") this.#deaf.add(name);
+    if (how === "mute") this.#mute.add(name);
+    if (how === undefined) this.#healed();
+  }
+
+  reachesStore(name: string): boolean {
+    return this.#carries(name, STORE) && this.#carries(STORE, name);
+  }
+
+  /** Calls `heal` whenever somebody comes back. */
+  onHeal(heal: () => void, signal: AbortSignal): void {
+    listen(this.#onHeal, heal, signal);
+  }
+
+  /** Carries one message; `arrive` is called unless it is lost. */
+  send(from: string, to: string, arrive: () => void): void {
+    if (this.random.chance(this.conditions.lossRate)) return;
+    this.follow(from, to, 0, arrive);
+  }
+
+  /** As `send`, for what is sent again when it is lost. */
+  follow(from: string, to: string, lagMs: number, arrive: () => void): void {
+    const { minDelayMs, maxDelayMs } = this.conditions;
+    this.timeline.after(lagMs + this.random.between(minDelayMs, maxDelayMs), () => {
+      if (this.#carries(from, to)) arrive();
+    });
+  }
+
+  onHeartbeat(listener: Listener<Heartbeat, LeaseGrant | undefined>, signal: AbortSignal): void {
+    listen(this.#heartbeats, listener, signal);
+  }
+
+  onPing(listener: Listener<Ping, void>, signal: AbortSignal): void {
+    listen(this.#pings, listener, signal);
+  }
+
+  ping({ name: from }: Endpoint, ping: Ping): void {
+    for (const { endpoint, call } of this.#pings) {
+      const { name: to, process } = endpoint;
+      if (to === from || this.random.chance(this.conditions.pingLossRate)) continue;
+      this.send(from, to, () => process.deliver(() => call(ping)));
+    }
+  }
+
+  /** Sends a heartbeat to everybody who listens; `answer` is called with every grant. */
+  heartbeat(
+    { name: from, process }: Endpoint,
+    heartbeat: Heartbeat,
+    answer: (grant: LeaseGrant) => void,
+  ): void {
+    const sentAtMs = this.timeline.nowMs;
+    const granted = ({ leaseMs }: LeaseGrant) => {
+      const before = this.leasedUntilMs.get(heartbeat.host) ?? 0;
+      if (process.signal.aborted) return;
+      this.leasedUntilMs.set(heartbeat.host, Math.max(before, sentAtMs + leaseMs));
+    };
+    for (const { endpoint, call } of this.#heartbeats) {
+      const { name: to, process: listener } = endpoint;
+      const hear = () => {
+        const grant = call(heartbeat);
+        if (grant === undefined) return;
+        this.send(to, from, () => {
+          granted(grant);
+          process.deliver(() => answer(grant));
+        });
+      };
+      this.send(from, to, () => listener.deliver(hear));
+    }
+  }
+
+  /** Remembers orders that were committed, so that old ones can come again. */
+  remember(orders: Orders): void {
+    const kept = this.#orders.get(orders.host) ?? [];
+    kept.push(orders);
+    if (kept.length > KEPT_ORDERS) kept.shift();
+    this.#orders.set(orders.host, kept);
+  }
+
+  /** What a host is given to read where the newest are `newest`. */
+  ordersFor(host: HostName, newest: Orders | undefined): Orders | undefined {
+    if (!this.random.chance(this.conditions.staleOrdersRate)) return newest;
+    return this.random.pick(this.#orders.get(host) ?? []) ?? newest;
+  }
+
+  #carries(from: string, to: string): boolean {
+    const isTogether = this.#side(from) === this.#side(to);
+    return isTogether && !this.#mute.has(from) && !this.#deaf.has(to);
+  }
+
+  #side(name: string): number {
+    return this.#sides.get(name) ?? STORE_SIDE;
+  }
+
+  #healed(): void {
+    for (const heal of [...this.#onHeal]) heal();
+  }
+}
+
+function listen<Item>(items: Set<Item>, item: Item, signal: AbortSignal): void {
+  items.add(item);
+  signal.addEventListener("abort", () => items.delete(item), { once: true });
+}

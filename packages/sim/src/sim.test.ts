@@ -1,0 +1,42 @@
+import { type FleetName, instanceName } from "@evm/fleet";
+import { describe, expect, test } from "vitest";
+import { BROKEN } from "./broken.testing.ts";
+import { unexplained } from "./oracles/reasons.ts";
+import { createWorldMetrics, runSeed } from "./run.ts";
+
+const SEEDS = Array.from({ length: 20 }, (_, index) => index + 1);
+/** Within so many seeds each mistake must have shown. */
+const MAX_SEEDS_TO_CATCH = 50;
+
+const metrics = createWorldMetrics();
+
+test.each(SEEDS)("seed %i keeps every invariant, and runs the same twice", async (seed) => {
+  const first = await runSeed({ seed, metrics });
+  expect(first.violations).toEqual([]);
+  expect(await runSeed({ seed, metrics })).toEqual(first);
+});
+
+test("another seed is another run", async () => {
+  const [one, other] = [await runSeed({ seed: 1, metrics }), await runSeed({ seed: 2, metrics })];
+  expect(one.digest).not.toBe(other.digest);
+});
+
+describe("is caught within 50 seeds:", { timeout: 60_000 }, () => {
+  test.each(Object.entries(BROKEN))("%s", async (_, { variant, invariant }) => {
+    const caught = new Set<string>();
+    for (let seed = 1; seed <= MAX_SEEDS_TO_CATCH && !caught.has(invariant); seed += 1) {
+      const { violations } = await runSeed({ seed, metrics, variant });
+      for (const text of violations) caught.add(text.slice(0, text.indexOf(":")));
+    }
+    expect([...caught]).toContain(invariant);
+  });
+
+  test("a planner that does not say why an instance waits", () => {
+    const fleet = "web" as FleetName;
+    const waiting = [{ instance: instanceName(fleet, 0), fleet, reason: "", refusals: [] }];
+    const overcommit = { vcpu: 1, memory: 1, disk: 1 };
+    const snapshot = { epoch: 1, overcommit, fleets: [], hosts: [] };
+    const plan = { orders: [], actions: [], waiting, notes: [], forgottenFleets: [] };
+    expect(unexplained(snapshot, plan)).toContain("web-0000 waits without a reason");
+  });
+});

@@ -1,0 +1,241 @@
+/** What operators do meanwhile, through whichever coordinator answers, and what they were told. */
+import { templateDigest } from "@evm/codec";
+import {
+  type Digest,
+  type FleetName,
+  type FleetRecord,
+  type FleetSpec,
+  type Image,
+  type InstanceWish,
+  isDigest,
+  isFleetName,
+  isImageName,
+  type Template,
+} from "@evm/fleet";
+import type { ControlState, Versioned, WriteOutcome } from "@evm/store";
+import type { CoordinatorLink } from "./coordinator-link.ts";
+import { NEVER } from "./link.ts";
+import type { Acknowledged } from "./oracles/acknowledged.ts";
+import type { SeededRandom } from "./seeded-random.ts";
+import type { World } from "./world.ts";
+
+const MIN_PAUSE_MS = 500;
+const MAX_PAUSE_MS = 8_000;
+const NAMES = ["web", "db", "lab"].filter(isFleetName);
+
+export type WorkloadOptions = {
+  readonly world: World;
+  readonly random: SeededRandom;
+  /** Of one fleet. */
+  readonly maxReplicas: number;
+};
+
+/** A write on its way: how to read its key, and what to say of it. */
+type Request = {
+  readonly what: string;
+  readonly write: () => Promise<WriteOutcome>;
+  readonly value: unknown;
+  readonly read: (control: ControlState) => Versioned<unknown> | undefined;
+  readonly mayBeGone: boolean;
+};
+
+export class Workload {
+  readonly #options: WorkloadOptions;
+  readonly #acknowledged = new Map<string, Acknowledged>();
+  #isOver = false;
+
+  constructor(options: WorkloadOptions) {
+    this.#options = options;
+  }
+
+  /** The newest write of each key that was acknowledged. */
+  acknowledged(): Iterable<Acknowledged> {
+    return this.#acknowledged.values();
+  }
+
+  /** Keeps changing things until `end`. */
+  begin(): void {
+    const { world, random } = this.#options;
+    world.timeline.after(random.between(MIN_PAUSE_MS, MAX_PAUSE_MS), () => {
+      if (this.#isOver) return;
+      this.#change();
+      this.begin();
+    });
+  }
+
+  end(): void {
+    this.#isOver = true;
+  }
+
+  #change(): void {
+    const { world, random } = this.#options;
+    const link = random.pick(world.nodes)?.life?.link;
+    if (link === undefined) return;
+    const request = random.chance(0.15) ? this.#drain(link) : this.#changeFleet(link);
+    if (request !== undefined) this.#send(request);
+  }
+
+  #send(request: Request): void {
+    const { trace } = this.#options.world;
+    const { what, read, value, mayBeGone } = request;
+    const known = this.#acknowledged.get(what);
+    if (mayBeGone && known !== undefined) this.#acknowledged.set(what, { ...known, mayBeGone });
+    trace.add(`operator writes ${what}: ${JSON.stringify(value, shortened)}`);
+    request.write().then(
+      (outcome) => {
+        trace.add(`operator hears of ${what}: ${outcome.kind}`);
+        if (outcome.kind === "conflict") return;
+        const { revision } = outcome;
+        const newest = this.#acknowledged.get(what)?.revision ?? 0;
+        if (revision <= newest) return;
+        this.#acknowledged.set(what, { what, value, revision, read, mayBeGone });
+      },
+      (error: unknown) => trace.add(`operator hears of ${what}: ${String(error)}`),
+    );
+  }
+
+  /** Opens a host that is drained, or drains one where none is. */
+  #drain(link: CoordinatorLink): Request | undefined {
+    const { world, random } = this.#options;
+    const known = link.control().hosts;
+    const drained = [...known.values()].find(({ value }) => value.admin === "draining");
+    const name = drained?.value.name ?? random.pick(world.hosts)?.name;
+    if (name === undefined) return undefined;
+    const value = { name, admin: drained === undefined ? "draining" : "active" } as const;
+    return {
+      what: `host ${name}`,
+      write: () => link.putHost(value, known.get(name)?.revision ?? 0, NEVER),
+      value,
+      read: (control) => control.hosts.get(name),
+      mayBeGone: false,
+    };
+  }
+
+  #changeFleet(link: CoordinatorLink): Request | undefined {
+    const { random } = this.#options;
+    const name = random.pick(NAMES);
+    if (name === undefined) return undefined;
+    const before = link.control().fleets.get(name);
+    const value = before === undefined ? this.#newFleet(name) : this.#changed(before.value);
+    if (value === undefined) return undefined;
+    return {
+      what: `fleet ${name}`,
+      write: () => link.putFleets([{ value, expectedRevision: before?.revision ?? 0 }], NEVER),
+      value,
+      read: (control) => control.fleets.get(name),
+      mayBeGone: value.state === "deleting",
+    };
+  }
+
+  #newFleet(name: FleetName): FleetRecord {
+    const { random, maxReplicas } = this.#options;
+    return this.#record({
+      name,
+      replicas: random.integer(1, maxReplicas),
+      labels: {},
+      template: this.#template(),
+      placement: {
+        constraints: [],
+        strategy: random.chance(0.5) ? "spread" : "pack",
+        apartFrom: random.chance(0.1) ? [name] : [],
+      },
+      restart: {
+        mode: "always",
+        maxRestarts: 1_000,
+        windowMs: 600_000,
+        backoffMs: 500,
+        maxBackoffMs: 4_000,
+      },
+      update: { maxUnavailable: random.integer(1, 2) },
+      onHostLoss: random.chance(0.7) ? "restart" : "wait",
+      onIsolation: random.chance(0.5) ? "keep" : "stop",
+    });
+  }
+
+  #changed(record: FleetRecord): FleetRecord | undefined {
+    if (record.state === "deleting") return undefined;
+    const { random, maxReplicas } = this.#options;
+    const { spec } = record;
+    const kind = random.pick(["scale", "template", "wish", "wish", "delete"] as const);
+    switch (kind) {
+      case "scale": {
+        const replicas = random.integer(0, maxReplicas);
+        const wishes = record.wishes.filter((wish) => wish.index < replicas);
+        return { ...record, spec: { ...spec, replicas }, wishes };
+      }
+      case "template":
+        return { ...this.#record({ ...spec, template: this.#template() }), wishes: record.wishes };
+      case "wish":
+        return spec.replicas === 0 ? undefined : { ...record, wishes: this.#wishes(record) };
+      case "delete":
+        return { ...record, state: "deleting" };
+      case undefined:
+        return undefined;
+    }
+  }
+
+  /** Stops, starts or restarts one instance. */
+  #wishes({ spec, wishes }: FleetRecord): readonly InstanceWish[] {
+    const { random } = this.#options;
+    const index = random.integer(0, spec.replicas - 1);
+    const before = wishes.find((wish) => wish.index === index);
+    const minIncarnation = (before?.minIncarnation ?? 0) + (random.chance(0.3) ? 1 : 0);
+    const isStopped = before?.isStopped !== true && random.chance(0.6);
+    return [...wishes.filter((wish) => wish !== before), { index, isStopped, minIncarnation }].sort(
+      (a, b) => a.index - b.index,
+    );
+  }
+
+  #record(spec: FleetSpec): FleetRecord {
+    const image = spec.template.kind === "vm" ? IMAGE : undefined;
+    const template = templateDigest(spec.template, image);
+    this.#options.world.resources.set(template, spec.template.resources);
+    return { spec, image, template, state: "active", wishes: [] };
+  }
+
+  #template(): Template {
+    const { random } = this.#options;
+    const resources = {
+      vcpuMillis: 1_000 * random.integer(1, 2),
+      memoryMib: 256 * random.integer(1, 4),
+      diskMib: 64,
+    };
+    const variety = random.integer(1, 1_000);
+    if (random.chance(0.3)) {
+      const readiness = random.chance(0.5) ? { text: "login:", timeoutMs: 60_000 } : undefined;
+      const userData = `#cloud-config ${variety}`;
+      return { kind: "vm", resources, image: IMAGE.name, userData, readiness };
+    }
+    const command = ["true"];
+    const check = { command, intervalMs: 2_000, timeoutMs: 1_000, retries: 3, startPeriodMs: 0 };
+    return {
+      kind: "container",
+      resources,
+      source: { kind: "image", reference: `app:${variety}` },
+      command: [],
+      environment: {},
+      ports: [],
+      healthCheck: random.chance(0.5) ? check : undefined,
+    };
+  }
+}
+
+/** Traces stay readable: only what distinguishes a record. */
+const SHOWN = new Set([
+  ...["", "spec", "name", "replicas", "state", "wishes", "index", "isStopped", "minIncarnation"],
+  ...["template", "admin", "onHostLoss", "onIsolation", "apartFrom", "placement", "kind"],
+]);
+
+function shortened(key: string, value: unknown): unknown {
+  return SHOWN.has(key) || /^\d+$/.test(key) ? value : undefined;
+}
+
+const IMAGE = image();
+
+function image(): Image {
+  const digest: string = `sha256:${"d".repeat(64)}`;
+  const name = "debian12";
+  if (!isDigest(digest) || !isImageName(name)) throw new Error("a bad name");
+  const disk = { url: "file:///debian12.qcow2", digest: digest satisfies Digest, sizeBytes: 1024 };
+  return { name, osFamily: "linux", disk, diskFormat: "qcow2", boot: { kind: "disk" } };
+}
