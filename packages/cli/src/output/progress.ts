@@ -1,6 +1,6 @@
 import { styledErr, type Terminal } from "./terminal.ts";
 
-/** On a terminal a few lines that are drawn over; elsewhere the lines that changed, now and then. */
+/** On a terminal a few lines that are drawn over; elsewhere what changed, now and then. */
 export interface Progress extends Disposable {
   /** @param text how things stand; may have several lines */
   update(text: string): void;

@@ -58,8 +58,9 @@ export class DevCluster {
       await cluster.stop();
       if (options.isEphemeral) await cluster.removeFolder();
       if (!limit.aborted || signal.aborted) throw error;
-      const text = `${cluster.#parts.at(-1)?.name} is not ready after ${duration(START_TIMEOUT_MS)}`;
-      throw new CliError("timeout", `${text}; --verbose shows what it does`, { cause: error });
+      const what = `${cluster.#parts.at(-1)?.name} is not ready`;
+      const text = `${what} after ${duration(START_TIMEOUT_MS)}; --verbose shows what it does`;
+      throw new CliError("timeout", text, { cause: error });
     }
   }
 
