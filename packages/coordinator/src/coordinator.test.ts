@@ -88,7 +88,7 @@ test("a host that falls silent is lost by the leader alone, and its instances be
   expect(await events(store, "HostLost")).toEqual(["h1 is lost"]);
 });
 
-test("a leader that was cut off from the store for long calls no host lost when it is back", async () => {
+test("a leader that was cut off for long calls no host lost when it is back", async () => {
   const store = createMemoryStore();
   const clock = new ManualClock();
   await using _h1 = await startHost({ store }, "h1", "ready", clock);

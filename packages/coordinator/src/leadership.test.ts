@@ -39,7 +39,7 @@ test("of several that stand at once one leads, and the others follow while it pi
   expect(all.map((one) => one.changes)).toEqual([["leading"], [], []]);
 });
 
-test("a follower takes over from a leader that was killed, after its patience, not before", async () => {
+test("a follower takes over from a killed leader after its patience, not before", async () => {
   const store = createMemoryStore();
   const clock = new ManualClock();
   const a = stand(store, clock, "a");
@@ -84,7 +84,7 @@ test("two of one id do not take the epoch from each other again and again", asyn
   expect(twins.filter((twin) => epochOf(twin) !== undefined).length).toBeLessThan(2);
 });
 
-test("footing lasts from when the store was asked, and only for the epoch that it confirmed (L3)", async () => {
+test("footing lasts from when the store was asked, for the confirmed epoch only (L3)", async () => {
   const store = createMemoryStore();
   const clock = new ManualClock();
   const { leadership } = stand(store, clock, "a");

@@ -56,7 +56,7 @@ test("a leader that froze with a plan in hand cannot commit it (P3)", async () =
   expect(events).toEqual([]);
 });
 
-test("what somebody else wrote meanwhile makes the commit be rejected, and the next one right (P2)", async () => {
+test("what others wrote meanwhile has the commit rejected, and the next one right (P2)", async () => {
   const { store, own, planner, take, host } = await aPlanner();
   await using _host = host;
   await own.claimEpoch("a", 0, signal);
@@ -99,4 +99,32 @@ test("orders of one host that are too large do not keep those of others back", a
   expect(outcome).toMatchObject({ kind: "committed" });
   expect([...own.control().orders.keys()]).toEqual(["h2"]);
   expect(events).toEqual(["OrdersTooLarge", "InstancePlaced"]);
+});
+
+test("nothing is planned on a view from before the epoch or the last commit (P4)", async () => {
+  const { store, own, planner, take, host } = await aPlanner();
+  await using _host = host;
+  await declare(store, "web", 1);
+  const reason = expect.stringMatching("is from before");
+  expect(await planner.pass(take(99), signal)).toEqual({ kind: "rejected", reason });
+  const { revision: epoch } = { revision: 0, ...(await own.claimEpoch("a", 0, signal)) };
+  const old = take(epoch);
+  expect(await planner.pass(old, signal)).toMatchObject({ kind: "committed" });
+  // Another host's orders would not show that this is old.
+  expect(await planner.pass(old, signal)).toEqual({ kind: "rejected", reason });
+  expect(await planner.pass(take(epoch), signal)).toEqual({ kind: "idle" });
+});
+
+test("a commit of which nothing was heard ends the planning under its epoch (P5)", async () => {
+  const { store, own, planner, take, host } = await aPlanner();
+  await using _host = host;
+  const first = { revision: 0, ...(await own.claimEpoch("a", 0, signal)) };
+  await declare(store, "web", 1);
+  const picture = take(first.revision);
+  store.disconnect("coordinator/a");
+  await expect(planner.pass(picture, signal)).rejects.toMatchObject({ code: "unavailable" });
+  store.reconnect("coordinator/a");
+  expect(await planner.pass(take(first.revision), signal)).toEqual({ kind: "uncertain" });
+  const next = { revision: 0, ...(await own.claimEpoch("a", first.revision, signal)) };
+  expect(await planner.pass(take(next.revision), signal)).toMatchObject({ kind: "committed" });
 });

@@ -15,7 +15,7 @@ import type { FleetSpec } from "./spec.ts";
 
 const INDEXES = [0, 1, 2];
 
-/** Three instances of `web` that are ready on `h1`, and what an operator made of the fleet since. */
+/** Three instances of `web`, ready on `h1`, and what an operator made of the fleet since. */
 function running(spec: Partial<FleetSpec>, over: Parameters<typeof aFleet>[1] = {}): Snapshot {
   const orders = someOrders(
     "h1",

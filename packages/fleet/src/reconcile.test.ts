@@ -380,7 +380,7 @@ describe("a host that drains", () => {
     expect(reasons(next)).toContain("web-0001: runs on, as there is no room to move it");
   });
 
-  test("keeps a disk until its instance has another host, even where room was lost meanwhile", () => {
+  test("keeps a disk until its instance has another host, even if room was lost meanwhile", () => {
     const half = host("h1", [anEntry({ desired: "stop" })], [stopped()], draining);
     const made = plan([aFleet()], [half]);
     expect(made.orders).toEqual([]);
@@ -416,7 +416,7 @@ describe("a host that is lost", () => {
     expect(reasons(made)).toEqual(["web-0000: h1 is lost, and its fleet is to wait for it"]);
   });
 
-  test("stays ordered to run what fits nowhere else, which so goes on when the host returns", () => {
+  test("stays ordered to run what fits nowhere else, and goes on when the host returns", () => {
     const made = plan([aFleet()], [host("h1", [anEntry()], [ready()], lost)]);
     expect(made.orders).toEqual([]);
     expect(reasons(made)).toEqual(["web-0000: no host admits it"]);

@@ -10,8 +10,8 @@ import type { Entry, Work } from "./work.ts";
 export type Ending = { readonly entry: Entry; readonly cause: Cause };
 
 /**
- * Keeps room for what follows `entry`: that of `entry` itself, where it may stay in place, else some
- * elsewhere, which then nobody else gets in this pass. Reasons where there is none.
+ * Keeps room for what follows `entry`: that of `entry` itself, where it may stay in place, else
+ * some elsewhere, which then nobody else gets in this pass. Reasons where there is none.
  */
 export function reserve(
   { cluster }: Work,

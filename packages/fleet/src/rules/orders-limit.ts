@@ -1,8 +1,8 @@
 import { nameSome, type Rule } from "../rule.ts";
 
 /**
- * The most entries in one orders document. An entry takes 115 bytes, with the longest names 180, and
- * a document above 500 kB is refused: this leaves 140 kB for the templates.
+ * The most entries in one orders document. An entry takes 115 bytes, with the longest names 180,
+ * and a document above 500 kB is refused: this leaves 140 kB for the templates.
  */
 export const MAX_ENTRIES_PER_HOST = 2_000;
 
