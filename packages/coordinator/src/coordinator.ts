@@ -164,6 +164,8 @@ export class Coordinator {
     if (outcome.kind === "committed") {
       this.#leadership.confirmed(state.epoch, askedAtMs);
       this.#wake.wake();
+    } else if (outcome.kind === "uncertain") {
+      this.#leadership.doubt(state.epoch);
     } else if (this.#leadership.isToBeConfirmed) {
       await this.#confirm(state.epoch, signal);
     }

@@ -4,6 +4,6 @@ export { serveApi } from "./api/serve.ts";
 export type { CoordinatorOptions } from "./coordinator.ts";
 export { Coordinator } from "./coordinator.ts";
 export type { InstanceView } from "./instances.ts";
-export { instanceViews } from "./instances.ts";
 export type { CoordinatorMetrics } from "./metrics.ts";
 export { createCoordinatorMetrics } from "./metrics.ts";
+export type { Picture } from "./picture.ts";

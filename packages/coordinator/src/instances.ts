@@ -33,13 +33,13 @@ export type InstanceView = {
 };
 
 /**
- * Sorted by name, then incarnation, the newest first.
+ * In whatever order: to sort many takes longer than to make them, and who counts need not.
  *
  * @param viewsOn gives those of one host, in whatever order
  */
 export function instanceViews(
   snapshot: Snapshot,
-  viewsOn: (host: HostView) => readonly InstanceView[] = hostInstanceViews,
+  viewsOn: (host: HostView) => readonly InstanceView[],
 ): readonly InstanceView[] {
   const placed = new Set<InstanceName>();
   const views: InstanceView[] = [];
@@ -50,10 +50,11 @@ export function instanceViews(
     }
   }
   for (const fleet of snapshot.fleets) views.push(...pendingOf(fleet, placed));
-  return views.sort(compareViews);
+  return views;
 }
 
-const compareViews = (a: InstanceView, b: InstanceView): number =>
+/** By name, then incarnation, the newest first. */
+export const compareViews = (a: InstanceView, b: InstanceView): number =>
   a.name === b.name ? b.incarnation - a.incarnation : a.name < b.name ? -1 : 1;
 
 const keyOf = (item: { readonly name: InstanceName; readonly incarnation: number }): string =>

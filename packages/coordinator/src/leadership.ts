@@ -8,6 +8,8 @@
  *  L3 It promises leases only for `FOOTING_MS` after it asked the store, by a write, whether its
  *     epoch is the newest, and heard that it is. So whoever takes the next epoch knows when the
  *     last promise was made, even by a leader that still reaches hosts but not the store.
+ *  L4 Where it does not know what became of a write under its epoch, it takes a new one in its
+ *     place: then the store has the write, or refuses it for good.
  */
 import type { Clock } from "@evm/fleet";
 import type { CoordinatorStore } from "@evm/store";
@@ -27,15 +29,15 @@ export const FOOTING_MS = 5_000;
 /** A confirmation older than this is to be renewed; each is one small write. */
 const CONFIRM_INTERVAL_MS = 1_000;
 
-export type LeadershipState =
-  | { readonly kind: "following" }
-  | {
-      readonly kind: "leading";
-      readonly epoch: number;
-      readonly sinceMs: number;
-      /** When the store was last asked that then confirmed this epoch. */
-      readonly confirmedAtMs: number;
-    };
+type Leading = {
+  readonly kind: "leading";
+  readonly epoch: number;
+  readonly sinceMs: number;
+  /** When the store was last asked that then confirmed this epoch. */
+  readonly confirmedAtMs: number;
+};
+
+export type LeadershipState = { readonly kind: "following" } | Leading;
 
 export type LeadershipOptions = {
   readonly id: string;
@@ -56,6 +58,8 @@ export class Leadership {
   /** Not before this moment does a follower stand. */
   #standAtMs: number;
   #pingedAtMs = Number.NEGATIVE_INFINITY;
+  /** The epoch to be replaced (L4). */
+  #doubtedEpoch: number | undefined;
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
@@ -83,6 +87,11 @@ export class Leadership {
     this.#state = { ...state, confirmedAtMs: Math.max(state.confirmedAtMs, askedAtMs) };
   }
 
+  /** Asks for a new epoch in place of this one, soon (L4). */
+  doubt(epoch: number): void {
+    this.#doubtedEpoch = epoch;
+  }
+
   /** Follows, stands, leads and steps down; rejects with the signal's reason when that fires. */
   async run(signal: AbortSignal): Promise<never> {
     const { store, clock, id } = this.#options;
@@ -96,8 +105,11 @@ export class Leadership {
     try {
       for (;;) {
         this.#look();
-        if (this.#state.kind === "leading") this.#ping(this.#state.epoch);
-        else if (clock.monotonicMs() >= this.#standAtMs) await this.#stand(signal);
+        const state = this.#state;
+        if (state.kind === "leading") {
+          this.#ping(state.epoch);
+          if (state.epoch === this.#doubtedEpoch) await this.#renew(state, signal);
+        } else if (clock.monotonicMs() >= this.#standAtMs) await this.#stand(signal);
         await clock.sleep(LOOK_INTERVAL_MS, signal);
       }
     } finally {
@@ -134,6 +146,24 @@ export class Leadership {
       this.#enter({ kind: "leading", epoch, sinceMs: clock.monotonicMs(), confirmedAtMs });
     } catch (error) {
       this.#standAtMs = clock.monotonicMs() + RETRY_MS * (1 + random());
+      if (!signal.aborted) onError(error);
+    }
+  }
+
+  async #renew(state: Leading, signal: AbortSignal): Promise<void> {
+    const { store, clock, id, onError } = this.#options;
+    const confirmedAtMs = clock.monotonicMs();
+    try {
+      const outcome = await store.claimEpoch(id, state.epoch, signal);
+      if (outcome.kind === "written") {
+        const epoch = outcome.revision;
+        this.#knownEpoch = epoch;
+        this.#state = { ...state, epoch, confirmedAtMs };
+      } else {
+        this.#bePatient();
+        this.#enter({ kind: "following" });
+      }
+    } catch (error) {
       if (!signal.aborted) onError(error);
     }
   }

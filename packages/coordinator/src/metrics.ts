@@ -73,13 +73,13 @@ export type CoordinatorMetrics = ReturnType<typeof createCoordinatorMetrics>;
 
 /** Sets the gauges that tell of the cluster: only the leader does, so that sums are right. */
 export function observePicture(metrics: CoordinatorMetrics, picture: Picture): void {
-  const { snapshot, plan, instances } = picture;
+  const { snapshot, plan, unsorted } = picture;
   forgetPicture(metrics);
   metrics.waiting.set(plan.waiting.length);
   for (const liveness of ["up", "unknown", "lost"] as const) {
     metrics.hosts.set({ liveness }, snapshot.hosts.filter((h) => h.liveness === liveness).length);
   }
-  for (const [fleet, phases] of countByFleet(instances)) {
+  for (const [fleet, phases] of countByFleet(unsorted)) {
     for (const [phase, count] of phases) metrics.instances.set({ fleet, phase }, count);
   }
 }

@@ -9,7 +9,7 @@ import {
   type Snapshot,
 } from "@evm/fleet";
 import type { ControlState } from "@evm/store";
-import { hostInstanceViews, type InstanceView, instanceViews } from "./instances.ts";
+import { compareViews, hostInstanceViews, type InstanceView, instanceViews } from "./instances.ts";
 import { type SnapshotInput, takeSnapshot } from "./snapshot.ts";
 
 /** A snapshot with all that it implies; each part is made when it is first asked for. */
@@ -19,6 +19,7 @@ export class Picture {
   readonly control: ControlState;
   readonly #viewsOn: (host: HostView) => readonly InstanceView[];
   #plan: Plan | undefined;
+  #unsorted: readonly InstanceView[] | undefined;
   #instances: readonly InstanceView[] | undefined;
   #byFleet: ReadonlyMap<FleetName, readonly InstanceView[]> | undefined;
   #newest: ReadonlyMap<string, InstanceView> | undefined;
@@ -39,9 +40,15 @@ export class Picture {
     return this.#plan;
   }
 
+  /** Every incarnation, in whatever order: for those who only count. */
+  get unsorted(): readonly InstanceView[] {
+    this.#unsorted ??= instanceViews(this.snapshot, this.#viewsOn);
+    return this.#unsorted;
+  }
+
   /** Sorted by name, then incarnation, the newest first. */
   get instances(): readonly InstanceView[] {
-    this.#instances ??= instanceViews(this.snapshot, this.#viewsOn);
+    this.#instances ??= this.unsorted.toSorted(compareViews);
     return this.#instances;
   }
 

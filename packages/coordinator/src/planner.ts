@@ -4,6 +4,11 @@
  *  P1 Nothing is committed that `check` objects to.
  *  P2 A rejected commit is normal: the next pass reads again and plans again.
  *  P3 Only the holder of an epoch commits, and only under that epoch.
+ *  P4 Nothing is planned on a view from before the epoch or before the planner's own last commit:
+ *     a commit is compared with the orders that it rewrites, and not with those of other hosts, so
+ *     an old view would order on a second host what is on a first one already (I1).
+ *  P5 Where it is not known what became of a commit, nothing more is planned under its epoch: it
+ *     may happen yet, and only a new epoch makes sure that it does not.
  */
 import { ordersCodec } from "@evm/codec";
 import { check, type HostName, type Orders } from "@evm/fleet";
@@ -13,6 +18,7 @@ import {
   type CoordinatorStore,
   MAX_COMMIT_WRITES,
   MAX_ORDERS_BYTES,
+  StoreError,
 } from "@evm/store";
 import type { Log } from "@evm/telemetry";
 import type { Announcer } from "./announcer.ts";
@@ -31,6 +37,8 @@ export type PassOutcome =
   | { readonly kind: "idle" }
   | { readonly kind: "committed"; readonly revision: number }
   | { readonly kind: "rejected"; readonly reason: string }
+  /** What became of a commit is not known: a new epoch is needed (P5). */
+  | { readonly kind: "uncertain" }
   /** The plan breaks an invariant, a defect of the planner, or is too large to be kept. */
   | { readonly kind: "refused" };
 
@@ -48,6 +56,10 @@ export class Planner {
   readonly #options: PlannerOptions;
   /** The last picture that called for nothing, or for what must not be. */
   #settled: { readonly picture: PassInput; readonly outcome: PassOutcome } | undefined;
+  /** Of the last commit (P4). */
+  #committedRevision = 0;
+  /** The epoch of a commit of which nothing was heard (P5). */
+  #uncertainEpoch: number | undefined;
   /** What was wrong with the last plan: told once, not with every pass. */
   #told: ReadonlySet<string> = new Set();
   /** Hosts whose orders would be too large, and by how much: told when that changes. */
@@ -60,6 +72,12 @@ export class Planner {
   /** One pass under the epoch of the picture's snapshot. Fails only where the store does. */
   async pass(picture: PassInput, signal: AbortSignal): Promise<PassOutcome> {
     const { store, metrics, announcer } = this.#options;
+    const { epoch } = picture.snapshot;
+    if (epoch === this.#uncertainEpoch) return { kind: "uncertain" };
+    const oldestRevision = Math.max(epoch, this.#committedRevision);
+    if (picture.control.revision < oldestRevision) {
+      return { kind: "rejected", reason: `what is known is from before ${oldestRevision}` };
+    }
     if (this.#settled?.picture === picture) return this.#settled.outcome;
     const endReconcile = metrics.reconcileSeconds.startTimer();
     const { plan } = picture;
@@ -110,7 +128,15 @@ export class Planner {
 
   async #commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome> {
     const { store, log } = this.#options;
-    const outcome = await store.commit(request, signal);
+    let outcome: CommitOutcome;
+    try {
+      outcome = await store.commit(request, signal);
+    } catch (error) {
+      const wasRefused = error instanceof StoreError && !error.isTransient;
+      if (!wasRefused) this.#uncertainEpoch = request.epoch;
+      throw error;
+    }
+    if (outcome.kind === "committed") this.#committedRevision = outcome.revision;
     const fields = { epoch: request.epoch, hosts: request.orders.length };
     if (outcome.kind === "committed") {
       log.info("committed a plan", { ...fields, revision: outcome.revision });

@@ -11,7 +11,7 @@ export function clusterHandlers(context: ApiContext): Handlers<typeof ClusterSer
   return {
     async getClusterStatus() {
       const { id, version, store, coordinator } = context;
-      const { snapshot, plan, instances } = coordinator.picture();
+      const { snapshot, plan, unsorted } = coordinator.picture();
       const { epoch, revision } = store.control();
       return {
         coordinator: id,
@@ -24,7 +24,7 @@ export function clusterHandlers(context: ApiContext): Handlers<typeof ClusterSer
         hostsLost: snapshot.hosts.filter((host) => host.liveness === "lost").length,
         hostsDraining: snapshot.hosts.filter((host) => host.admin === "draining").length,
         fleets: snapshot.fleets.length,
-        instances: countPhases(instances),
+        instances: countPhases(unsorted),
         waiting: plan.waiting.slice(0, MAX_WAITING_SHOWN).map(waitingCodec.toWire),
         notes: plan.notes.map((note) => note.text),
       };

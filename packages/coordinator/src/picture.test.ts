@@ -1,0 +1,59 @@
+import { createMemoryStore } from "@evm/store";
+import { ManualClock } from "@evm/telemetry";
+import { expect, test } from "vitest";
+import { declare, startHost } from "../test/cluster.ts";
+import { Camera } from "./picture.ts";
+
+const overcommit = { vcpu: 1, memory: 1, disk: 1 };
+
+async function aCamera() {
+  const store = createMemoryStore();
+  const own = store.coordinator("a");
+  const camera = new Camera();
+  const take = (liveness: "up" | "lost" = "up") =>
+    camera.take({
+      epoch: 1,
+      control: own.control(),
+      reports: own.reports(),
+      livenessOf: (host) => (host === "h1" ? liveness : "up"),
+      overcommit,
+    });
+  const clock = new ManualClock();
+  const hosts = [
+    await startHost({ store }, "h1", "ready", clock),
+    await startHost({ store }, "h2", "ready", clock),
+  ];
+  await clock.advance(0);
+  const close = () => Promise.all(hosts.map((host) => host[Symbol.asyncDispose]()));
+  return { store, take, close };
+}
+
+test("while nothing changes the same picture is given, with what was worked out of it", async () => {
+  const { take, close } = await aCamera();
+  const { plan, instances } = take();
+  expect(take().plan).toBe(plan);
+  expect(take().instances).toBe(instances);
+  await close();
+});
+
+test("a change of fleets or of a host's liveness is another picture", async () => {
+  const { store, take, close } = await aCamera();
+  const first = take();
+  await declare(store, "web", 2);
+  const second = take();
+  expect(second).not.toBe(first);
+  expect(second.instances.map(({ name }) => name)).toEqual(["web-0000", "web-0001"]);
+  expect(second.newest("web-0001")?.phase).toBe("pending");
+  expect(take("lost")).not.toBe(second);
+  await close();
+});
+
+test("a host that has not changed is the same view in the next picture", async () => {
+  const { take, close } = await aCamera();
+  const before = take().snapshot.hosts;
+  const after = take("lost").snapshot.hosts;
+  expect(after.map(({ liveness }) => liveness)).toEqual(["lost", "up"]);
+  expect(after[0]).not.toBe(before[0]);
+  expect(after[1]).toBe(before[1]);
+  await close();
+});
