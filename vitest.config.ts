@@ -31,7 +31,14 @@ export default defineConfig({
       },
       serial("system", 1, SYSTEM, [E2E]),
       serial("host", 2, HOST, [E2E]),
-      { test: { ...serial("e2e", 3, E2E, []).test, globalSetup: ["test/e2e/support/build.ts"] } },
+      {
+        test: {
+          ...serial("e2e", 3, E2E, []).test,
+          globalSetup: ["test/e2e/setup.ts"],
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
+        },
+      },
     ],
   },
 });

@@ -1,4 +1,4 @@
-/** What is wrong with a host's disk, an image, libvirtd or the agent is said, left alone, healed. */
+/** Faults of a host's disk, of an image, of libvirtd, of the agent: said, borne, healed. */
 import { createReadStream } from "node:fs";
 import { chmod, readdir, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";

@@ -202,9 +202,11 @@ describeIf([root, libvirt, docker, natsServer, guest], "evm dev, operated", () =
     const { body } = await get(`${coordinator}/metrics`);
     expect(body).toMatch(/^evm_coordinator_is_leader(\{.*\})? 1$/m);
     expect(body).toMatch(/^evm_reconcile_duration_seconds_count(\{.*\})? [1-9]/m);
-    const own = (await get(`${agent}/metrics`)).body;
-    expect(own).toMatch(/^evm_instances\{.*phase="ready".*\} 2$/m);
-    expect(own).toMatch(/^evm_driver_call_duration_seconds_count\{.*\} [1-9]/m);
+    await eventually("the agent counts what is ready", async () => {
+      const own = (await get(`${agent}/metrics`)).body;
+      expect(own).toMatch(/^evm_driver_call_duration_seconds_count\{.*\} [1-9]/m);
+      return /^evm_instances\{.*phase="ready".*\} 2$/m.test(own) ? true : undefined;
+    });
   });
 
   test("any gRPC client learns the API by reflection, asks for health, and calls it", async () => {
@@ -236,7 +238,7 @@ describeIf([root, libvirt, docker, natsServer, guest], "evm dev, operated", () =
     expect(await footprint.containers()).toEqual([]);
   });
 
-  test("at its end evm dev removes what it still runs, and leaves what is foreign alone", async () => {
+  test("at its end evm dev removes what it runs, and leaves what is foreign alone", async () => {
     await evm.apply(...twoFleets());
     expect(await dev.program.end("SIGINT"), dev.program.output).toBe(0);
     expect(await footprint.domains()).toEqual([foreign.domain]);

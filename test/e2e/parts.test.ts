@@ -65,9 +65,7 @@ describeIf([root, libvirt, docker, natsServer, guest], "parts that run apart", (
     expect(all.every(({ isRunning }) => isRunning)).toBe(true);
     expect(all[0]?.image).toMatch(/^evm-build:/);
     expect(await dockerTool("logs", all[0]?.id ?? "")).toContain(`started with ${footprint.name}`);
-    resources.defer(async () => {
-      await dockerTool("image", "rm", "--force", all[0]?.image ?? "");
-    });
+    footprint.ownImage(all[0]?.image ?? "");
   });
 
   test("a host whose agent was killed goes on, and the next agent adopts what runs", async () => {

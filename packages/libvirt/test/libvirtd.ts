@@ -138,7 +138,7 @@ export async function startLibvirtd(conf = ""): Promise<PrivateLibvirtd> {
   return { socketPath, folder, crash, kill, [Symbol.asyncDispose]: dispose };
 }
 
-/** The process of libvirtd below `child`, which is unshare: it has tini, that the shell first. */
+/** libvirtd's own process. `child` is unshare; below it is tini, below that first the shell. */
 async function daemonOf(child: ChildProcess): Promise<number | undefined> {
   let pid = child.pid;
   for (let depth = 0; depth < 3 && pid !== undefined; depth += 1) {

@@ -45,6 +45,7 @@ export class Footprint implements AsyncDisposable {
   readonly folder: string;
   readonly #directory: TemporaryDirectory;
   readonly #libvirtd: Libvirtd;
+  readonly #images: string[] = [];
 
   private constructor(name: string, directory: TemporaryDirectory, libvirtd: Libvirtd) {
     this.name = name;
@@ -72,6 +73,11 @@ export class Footprint implements AsyncDisposable {
     return path;
   }
 
+  /** An image that was made for the test: removed once no container needs it any more. */
+  ownImage(reference: string): void {
+    this.#images.push(reference);
+  }
+
   virsh(...words: readonly string[]): Promise<string> {
     return run("virsh", "--connect", this.#libvirtd.uri, ...words);
   }
@@ -84,9 +90,13 @@ export class Footprint implements AsyncDisposable {
   /** The process of each VM that runs, by its domain. */
   async qemus(): Promise<Readonly<Record<string, number>>> {
     const folder = join(this.#libvirtd.runFolder, "libvirt", "qemu");
-    const pidOf = async (name: string) =>
-      [name, Number(await readFile(join(folder, `${name}.pid`), "utf8"))] as const;
-    return Object.fromEntries(await Promise.all((await this.#domains()).map(pidOf)));
+    const found: Record<string, number> = {};
+    for (const name of await this.#domains()) {
+      // None of one that is just being started or ended.
+      const pid = await readFile(join(folder, `${name}.pid`), "utf8").catch(() => undefined);
+      if (pid !== undefined) found[name] = Number(pid);
+    }
+    return found;
   }
 
   /** Every container of the test's, running or not, by name. */
@@ -117,13 +127,22 @@ export class Footprint implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // Each of them, whatever becomes of the others; the last one first.
+    await using leftovers = new AsyncDisposableStack();
+    leftovers.use(this.#directory);
+    for (const image of this.#images) {
+      leftovers.defer(async () => void (await docker("image", "rm", "--force", image)));
+    }
+    for (const { id } of await this.containers()) {
+      leftovers.defer(async () => void (await docker("rm", "--force", id)));
+    }
     const running = new Set(await this.#domains());
     for (const name of await this.domains()) {
-      if (running.has(name)) await this.virsh("destroy", name);
-      await this.virsh("undefine", name);
+      leftovers.defer(async () => {
+        if (running.has(name)) await this.virsh("destroy", name);
+        await this.virsh("undefine", name);
+      });
     }
-    for (const { id } of await this.containers()) await docker("rm", "--force", id);
-    await this.#directory[Symbol.asyncDispose]();
   }
 
   async #domains(...words: readonly string[]): Promise<readonly string[]> {

@@ -1,4 +1,4 @@
-/** The parts of EVM, each started by itself as on a rack, with settings from files and variables. */
+/** The parts of EVM, each started by itself as on a rack, with files and variables. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";

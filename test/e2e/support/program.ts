@@ -47,8 +47,8 @@ export class Program implements AsyncDisposable {
     return this.lines.join("\n");
   }
 
-  /** Resolves with what `pattern` finds first in a line, after the first `skip` lines. */
-  async said(pattern: RegExp, skip = 0): Promise<readonly string[]> {
+  /** Resolves with what `pattern` finds first in a line. */
+  async said(pattern: RegExp): Promise<readonly string[]> {
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(late.resolve, PATIENCE_MS);
     let isOver = false;
@@ -58,7 +58,7 @@ export class Program implements AsyncDisposable {
     try {
       for (;;) {
         const news = this.#news.promise;
-        for (const line of this.lines.slice(skip)) {
+        for (const line of this.lines) {
           const found = pattern.exec(line);
           if (found !== null) return found;
         }
