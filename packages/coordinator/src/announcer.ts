@@ -52,7 +52,7 @@ export class Announcer {
   }
 
   ordersTooLarge(host: HostName, size: number, limit: number): void {
-    const text = `the orders of ${host} would take ${size} bytes of ${limit} and were not committed`;
+    const text = `the orders of ${host} take ${size} bytes, above ${limit}: not committed`;
     const remedy = "run fewer instances or shorter templates there";
     this.say("error", "OrdersTooLarge", `${text}; ${remedy}`, { host });
   }

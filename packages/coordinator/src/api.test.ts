@@ -300,7 +300,7 @@ test("an upload that its client breaks off leaves nothing, and ends here too", a
   });
 });
 
-test("a wish for an instance that is beyond the replicas is refused, not kept for later", async () => {
+test("a wish for an instance beyond the replicas is refused, not kept for later", async () => {
   await using cluster = await startCluster();
   await using _host = await startHost(cluster, "h1");
   const { client, store } = cluster;

@@ -8,7 +8,7 @@ import { soon, startCoordinator } from "../test/cluster.ts";
 import { FOOTING_MS } from "./leadership.ts";
 
 describeIf([natsServer], "on a real server", () => {
-  test("a leader with nothing to commit keeps its footing, and its hosts their leases", async () => {
+  test("a leader with nothing to commit keeps its footing, and hosts their leases", async () => {
     await using server = await startNatsServer();
     const { signal } = soon();
     const common = { servers: [server.url], onError: () => undefined, signal };

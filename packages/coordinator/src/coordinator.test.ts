@@ -69,7 +69,7 @@ test("a leader that was cut off follows when it is back, and commits nothing", a
   expect([leaders([first, second]), runs(store)]).toEqual([[1], ["h1: 1"]]);
 });
 
-test("a host that falls silent is lost by the leader alone, and its instances begin elsewhere", async () => {
+test("only the leader calls a silent host lost, and its instances begin elsewhere", async () => {
   const store = createMemoryStore();
   const clock = new ManualClock();
   const h1 = await startHost({ store }, "h1", "ready", clock);

@@ -112,3 +112,31 @@ test("while the store is away a claim is repeated at a calm pace, and told each 
   expect(a.errors.length).toBeGreaterThan(5);
   expect(a.errors.length).toBeLessThan(15);
 });
+
+test("a leader that doubts its epoch replaces it, and leads on (L4)", async () => {
+  const store = createMemoryStore();
+  const clock = new ManualClock();
+  const a = stand(store, clock, "a");
+  await clock.advance(1_000);
+  const { state: before } = a.leadership;
+  a.leadership.doubt(1);
+  await clock.advance(1_000);
+  expect(a.leadership.state).toMatchObject({ ...before, epoch: 2, confirmedAtMs: 1_050 });
+  expect(a.changes).toEqual(["leading"]);
+});
+
+test("a leader that doubts an epoch which is over follows (L4)", async () => {
+  const store = createMemoryStore();
+  const clock = new ManualClock();
+  const a = stand(store, clock, "a");
+  await clock.advance(1_000);
+  store.disconnect("coordinator/a");
+  a.leadership.doubt(1);
+  await clock.advance(1_000);
+  expect(epochOf(a)).toBe(1);
+  expect(a.errors).not.toEqual([]);
+  await store.coordinator("b").claimEpoch("b", 1, new AbortController().signal);
+  store.reconnect("coordinator/a");
+  await clock.advance(100);
+  expect(epochOf(a)).toBe(undefined);
+});

@@ -28,7 +28,7 @@ async function aCamera() {
   return { store, take, close };
 }
 
-test("while nothing changes the same picture is given, with what was worked out of it", async () => {
+test("while nothing changes the same picture is given, with what was worked out", async () => {
   const { take, close } = await aCamera();
   const { plan, instances } = take();
   expect(take().plan).toBe(plan);

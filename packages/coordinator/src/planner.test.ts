@@ -1,4 +1,4 @@
-import { createMemoryStore } from "@evm/store";
+import { type CoordinatorStore, createMemoryStore } from "@evm/store";
 import { ManualClock } from "@evm/telemetry";
 import { expect, test } from "vitest";
 import { declare, startHost, testTelemetry } from "../test/cluster.ts";
@@ -30,6 +30,12 @@ async function aPlanner() {
   const host = await startHost({ store }, "h1", "ready", clock);
   await clock.advance(0);
   return { store, own, planner, events, take, host };
+}
+
+async function claim(store: CoordinatorStore, expected: number): Promise<number> {
+  const outcome = await store.claimEpoch("a", expected, signal);
+  if (outcome.kind === "conflict") throw new Error("somebody else leads");
+  return outcome.revision;
 }
 
 test("a plan is committed and told; where nothing is to change nothing is done", async () => {
@@ -107,7 +113,7 @@ test("nothing is planned on a view from before the epoch or the last commit (P4)
   await declare(store, "web", 1);
   const reason = expect.stringMatching("is from before");
   expect(await planner.pass(take(99), signal)).toEqual({ kind: "rejected", reason });
-  const { revision: epoch } = { revision: 0, ...(await own.claimEpoch("a", 0, signal)) };
+  const epoch = await claim(own, 0);
   const old = take(epoch);
   expect(await planner.pass(old, signal)).toMatchObject({ kind: "committed" });
   // Another host's orders would not show that this is old.
@@ -118,13 +124,13 @@ test("nothing is planned on a view from before the epoch or the last commit (P4)
 test("a commit of which nothing was heard ends the planning under its epoch (P5)", async () => {
   const { store, own, planner, take, host } = await aPlanner();
   await using _host = host;
-  const first = { revision: 0, ...(await own.claimEpoch("a", 0, signal)) };
+  const first = await claim(own, 0);
   await declare(store, "web", 1);
-  const picture = take(first.revision);
+  const picture = take(first);
   store.disconnect("coordinator/a");
   await expect(planner.pass(picture, signal)).rejects.toMatchObject({ code: "unavailable" });
   store.reconnect("coordinator/a");
-  expect(await planner.pass(take(first.revision), signal)).toEqual({ kind: "uncertain" });
-  const next = { revision: 0, ...(await own.claimEpoch("a", first.revision, signal)) };
-  expect(await planner.pass(take(next.revision), signal)).toMatchObject({ kind: "committed" });
+  expect(await planner.pass(take(first), signal)).toEqual({ kind: "uncertain" });
+  const next = await claim(own, first);
+  expect(await planner.pass(take(next), signal)).toMatchObject({ kind: "committed" });
 });
