@@ -185,6 +185,23 @@ test("what was never seen waits while its driver cannot list, and says so", asyn
   expect(world.reported(web(0))).toMatchObject({ phase: "ready", reason: undefined });
 });
 
+test("what is to be discarded is not reported gone by an agent that never saw it", async () => {
+  await using world = new AgentWorld();
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(3_000);
+  await world.stop();
+  world.runtime.failSometimes("list", { code: "unavailable", isAfterEffect: false }, 1);
+  await world.order([{ desired: "discard" }]);
+  world.start();
+  await world.clock.advance(10_000);
+  expect(world.reported(web(0))).toMatchObject({ phase: "stopping" });
+  expect(world.coordinator.reports().get(HOST)?.generation).toBe(2);
+  world.runtime.failSometimes("list", { code: "unavailable", isAfterEffect: false }, 0);
+  await world.clock.advance(10_000);
+  expect(world.reported(web(0))).toBe(undefined);
+});
+
 test("why it ended is told, not what once kept it from starting", async () => {
   await using world = new AgentWorld();
   world.runtime.failNext("start", { code: "unavailable", isAfterEffect: true });

@@ -1,7 +1,7 @@
 import type { InstanceName, Observed, Orders, TemplateKind } from "@evm/fleet";
 import type { Listing } from "./lister.ts";
 import type { Held } from "./steps.ts";
-import { keyOf, subjectsToRun, type Task } from "./tasks.ts";
+import { keyOf, subjectsOf, type Task } from "./tasks.ts";
 
 /** A step that ended; only a listing begun after this one shows what came of it. */
 export type Outdated = {
@@ -36,15 +36,19 @@ export function frozenNames(input: FrozenInput): ReadonlySet<InstanceName> {
   return frozen;
 }
 
-/** What is ordered to run and was not seen yet, and cannot be seen now. */
+/**
+ * What is ordered and was not seen yet, and cannot be seen now. What is to stop or to be discarded
+ * shows as stopping: without it, the report would say that it has ended, or is gone.
+ */
 export function unseen(
   orders: Orders,
   listings: ReadonlyMap<TemplateKind, Listing>,
   isSeen: (key: string) => boolean,
 ): readonly Held[] {
-  return subjectsToRun(orders).flatMap((subject) => {
+  return subjectsOf(orders).flatMap(({ subject, desired }) => {
     const reason = listings.get(subject.kind)?.problem;
     if (reason === undefined || isSeen(keyOf(subject))) return [];
-    return [{ subject, hold: { phase: undefined, reason, until: undefined } }];
+    const phase = desired === "run" ? undefined : "stopping";
+    return [{ subject, hold: { phase, reason, until: undefined } }];
   });
 }

@@ -4,7 +4,13 @@
  *  T1 Every task has an end: its work has a deadline, and `drain` waits for all.
  *  T2 Work reports its own failures and does not reject; a rejection is a bug and ends the process.
  */
-import { type Observed, type Orders, runtimeName, type TemplateKind } from "@evm/fleet";
+import {
+  type Observed,
+  type OrderedInstance,
+  type Orders,
+  runtimeName,
+  type TemplateKind,
+} from "@evm/fleet";
 
 export const TASK_KINDS = ["prepare", "start", "stop", "discard"] as const;
 export type TaskKind = (typeof TASK_KINDS)[number];
@@ -16,11 +22,17 @@ export type Subject = Pick<
 >;
 
 /** What is ordered to run. */
-export function subjectsToRun(orders: Orders): readonly Subject[] {
+export const subjectsToRun = (orders: Orders): readonly Subject[] =>
+  subjectsOf(orders).flatMap(({ subject, desired }) => (desired === "run" ? [subject] : []));
+
+/** Everything that is ordered, and what is desired of it. */
+export function subjectsOf(
+  orders: Orders,
+): readonly { readonly subject: Subject; readonly desired: OrderedInstance["desired"] }[] {
   const kindOf = new Map(orders.templates.map((one) => [one.digest, one.template.kind]));
   return orders.instances.flatMap(({ desired, ...one }) => {
     const kind = kindOf.get(one.template);
-    return desired === "run" && kind !== undefined ? [{ ...one, kind }] : [];
+    return kind === undefined ? [] : [{ subject: { ...one, kind }, desired }];
   });
 }
 
