@@ -29,6 +29,7 @@ async function main(): Promise<number> {
   title("Building the command line");
   run(process.execPath, ["scripts/build.ts"]);
   title("Starting EVM: a nats-server, a coordinator and an agent (evm dev --ephemeral)");
+  const imagesBefore = builtImages();
   const dev = await startDev();
   let failure: unknown;
   try {
@@ -39,7 +40,10 @@ async function main(): Promise<number> {
   }
   title("Cleaning up");
   const code = await dev.stop();
-  const left = leftovers(dev.host);
+  const left = [
+    ...leftovers(dev.host),
+    ...builtImages().filter((id) => !imagesBefore.includes(id)),
+  ];
   if (left.length > 0) failure ??= new Error(`left behind: ${left.join(", ")}`);
   if (code !== 0) failure ??= new Error(`evm dev ended with code ${code}`);
   if (failure === undefined || (interrupted.signal.aborted && left.length === 0)) {
@@ -140,6 +144,12 @@ function leftovers(host: string): readonly string[] {
   const ours = domains.split("\n").filter((name) => /^school-(linux|exam)-\d+\./.test(name));
   return [...containers.split("\n").filter((name) => name !== ""), ...ours];
 }
+
+/** Ids of the images that EVM has built on this machine, for whomever. */
+const builtImages = (): readonly string[] =>
+  output("docker", ["images", "--quiet", "evm-build"])
+    .split("\n")
+    .filter((id) => id !== "");
 
 async function untilCtrlC(): Promise<void> {
   console.log("\nCtrl-C ends the demo and removes all of it.");

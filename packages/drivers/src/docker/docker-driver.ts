@@ -115,6 +115,7 @@ class DockerDriver implements Driver {
       await container.remove({ force: true, v: true, abortSignal }).catch(alreadySo(404, 409));
       await container.wait({ condition: "removed", abortSignal }).catch(alreadySo(404));
     });
+    await this.#images.release(found.Config.Image, doing, signal);
   }
 
   async *logs(ref: InstanceRef, options: LogOptions): AsyncGenerator<Uint8Array> {

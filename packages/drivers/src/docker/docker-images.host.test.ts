@@ -65,7 +65,7 @@ test("a caller who leaves a pull does not disturb the others", async () => {
   await stayed;
 });
 
-test("a Dockerfile is built once per context, also by the next driver", async () => {
+test("a Dockerfile is built once per context, and its image goes with the last container", async () => {
   const busybox = await readFile("/bin/busybox");
   const { context, source } = await contextOf({
     "deploy/Dockerfile": [
@@ -90,6 +90,12 @@ test("a Dockerfile is built once per context, also by the next driver", async ()
   await second.prepare(12, source);
   expect(second.fetched).toEqual([]);
   expect(await daemon.cli("start", "--attach", "web-0012.1")).toBe("hello from a build");
+
+  const built = () => daemon.cli("images", "--quiet", "evm-build");
+  for (const index of [10, 11]) await first.discard(index);
+  expect(await built()).not.toBe("");
+  await second.discard(12);
+  expect(await built()).toBe("");
 });
 
 test("a build that fails is a wrong order, and its last output is told", async () => {
@@ -143,7 +149,9 @@ function bench(context?: () => AsyncIterable<Uint8Array>) {
     const { signal = new AbortController().signal, onProgress = () => {} } = options;
     return driver.prepare(containerSpec(index, { source, command: [] }), { signal, onProgress });
   };
-  return { fetched, prepare };
+  const discard = (index: number) =>
+    driver.discard(containerSpec(index), new AbortController().signal);
+  return { fetched, prepare, discard };
 }
 
 const imageSource = (name: string): ContainerSource => ({

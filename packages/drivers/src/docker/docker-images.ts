@@ -1,8 +1,8 @@
 /**
  * The daemon's images: pulled or built where they are missing, once however many callers wait. The
  * tag of a built image tells what it was built from, so the daemon's own list is the build cache.
- * Nothing here removes an image: `docker image prune --all` takes those that no container uses, and
- * what is needed again is pulled or built again.
+ * A built image goes with the last container made from it; nothing removes what was pulled, which
+ * may be others': `docker image prune --all` does.
  */
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
@@ -24,6 +24,8 @@ type BuildSource = Extract<ContainerSource, { kind: "build" }>;
 
 /** A large image over a slow line, or a build that compiles; beyond it something hangs. */
 const MAKE_DEADLINE_MS = 30 * 60_000;
+/** The name of every image that is built here. */
+const BUILT = "evm-build:";
 /** Of a build's output, for the message when it fails. */
 const KEPT_LINES = 20;
 /** Only what can be part of a reference goes into the daemon's URLs; the daemon checks the rest. */
@@ -49,6 +51,15 @@ export class DockerImages {
       );
     await this.#engine.call(`getting image ${reference}`, options.signal, make, MAKE_DEADLINE_MS);
     return reference;
+  }
+
+  /** Removes an image that was built here, unless a container still needs it. */
+  async release(reference: string, doing: string, signal: AbortSignal): Promise<void> {
+    if (!reference.startsWith(BUILT)) return;
+    await this.#engine.call(doing, signal, (docker, abortSignal) =>
+      // 404: somebody else was first. 409: a container is made from it.
+      docker.getImage(reference).remove({ abortSignal }).catch(alreadySo(404, 409)),
+    );
   }
 
   async #make(source: ContainerSource, reference: string, options: PrepareOptions): Promise<void> {
@@ -128,7 +139,7 @@ function referenceOf(source: ContainerSource): string {
 /** The same context and Dockerfile always bear the same tag. */
 function tagOf({ context, dockerfile }: BuildSource): string {
   const key = createHash("sha256").update(`${context}\0${dockerfile}`).digest("hex");
-  return `evm-build:${key}`;
+  return `${BUILT}${key}`;
 }
 
 /** "Not found" is what an instance can be; an image that nobody has is a wrong order. */
