@@ -141,3 +141,24 @@ test("only the leader tells of the cluster in its metrics", async () => {
   ]);
   expect(await told(follower)).toEqual(["evm_coordinator_is_leader 0"]);
 });
+
+test("a host that was lost is promised nothing before it has applied its newest orders", async () => {
+  const store = createMemoryStore();
+  const clock = new ManualClock();
+  const lost = await startHost({ store }, "h1", "ready", clock);
+  await using _leader = startCoordinator(store, "a", clock);
+  await declare(store, "web", 1);
+  await clock.advance(13 * SECOND_MS);
+  await using _h2 = await startHost({ store }, "h2", "ready", clock);
+  await lost[Symbol.asyncDispose]();
+  await clock.advance(8 * SECOND_MS);
+  expect(runs(store)).toEqual(["h1: 0", "h2: 1"]);
+
+  const h1 = store.host("h1" as HostName);
+  const beat = (generation: number) =>
+    h1.heartbeat({ host: h1.host, generation }, AbortSignal.timeout(1_000));
+  expect(await beat(2)).toBe(undefined);
+  await clock.advance(SECOND_MS);
+  expect(await beat(1)).toBe(undefined);
+  expect(await beat(2)).toMatchObject({ leaseMs: 6_000 });
+});

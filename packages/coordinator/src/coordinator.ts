@@ -11,6 +11,7 @@ import { Liveness, type LivenessOptions } from "./liveness.ts";
 import { type CoordinatorMetrics, forgetPicture, observePicture } from "./metrics.ts";
 import { Camera, type Picture } from "./picture.ts";
 import { Planner } from "./planner.ts";
+import { isSucceeded } from "./succeeded.ts";
 
 /** A pass at least this often: liveness changes by the passing of time alone. */
 const PASS_INTERVAL_MS = 500;
@@ -43,6 +44,8 @@ export class Coordinator {
   readonly #planner: Planner;
   readonly #outbox: EventOutbox;
   readonly #announced = new Map<HostName, HostView["liveness"]>();
+  /** Hosts that the pass under way takes for lost: nothing is promised to them meanwhile. */
+  #writtenOff: ReadonlySet<HostName> = new Set();
   readonly announcer: Announcer;
 
   constructor(options: CoordinatorOptions) {
@@ -118,10 +121,14 @@ export class Coordinator {
   /** Answers heartbeats, and keeps track of whether they can be heard. */
   async #listen(signal: AbortSignal): Promise<never> {
     const { store, clock } = this.#options;
-    store.onHeartbeat(({ host }) => {
+    store.onHeartbeat((heartbeat) => {
+      const { host } = heartbeat;
       this.#liveness.heard(host, clock.monotonicMs());
       const { state, hasFooting } = this.#leadership;
       if (state.kind !== "leading" || !hasFooting) return undefined;
+      if (this.#writtenOff.has(host) || isSucceeded(heartbeat, store.control().orders)) {
+        return undefined;
+      }
       return { epoch: state.epoch, leaseMs: this.#liveness.leaseMs };
     }, signal);
     for (;;) {
@@ -160,6 +167,9 @@ export class Coordinator {
     observePicture(metrics, picture);
     this.#announceLiveness(picture.snapshot.hosts);
     const askedAtMs = clock.monotonicMs();
+    // Until the next pass, also where it is not known what became of this one.
+    const lost = picture.snapshot.hosts.filter(({ liveness }) => liveness === "lost");
+    this.#writtenOff = new Set(lost.map(({ name }) => name));
     const outcome = await this.#planner.pass(picture, signal);
     if (outcome.kind === "committed") {
       this.#leadership.confirmed(state.epoch, askedAtMs);

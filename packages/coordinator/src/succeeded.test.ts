@@ -1,0 +1,35 @@
+import type { Digest, FleetName, HostName, OrderedInstance, Orders } from "@evm/fleet";
+import { instanceName } from "@evm/fleet";
+import { expect, test } from "vitest";
+import { isSucceeded } from "./succeeded.ts";
+
+const h1 = "h1" as HostName;
+const h2 = "h2" as HostName;
+
+function orders(
+  host: HostName,
+  instances: readonly Pick<OrderedInstance, "incarnation" | "desired">[],
+): readonly [HostName, { readonly value: Orders; readonly revision: number }] {
+  const fleet = "web" as FleetName;
+  const template = `sha256:${"a".repeat(64)}` as Digest;
+  const entries = instances.map((one) => {
+    return { name: instanceName(fleet, 0), fleet, index: 0, template, ...one };
+  });
+  const value = { host, epoch: 1, generation: 2, templates: [], fleets: [], instances: entries };
+  return [host, { value, revision: 1 }];
+}
+
+test("a host that went by old orders while its instance was ordered elsewhere is succeeded", () => {
+  const all = new Map([
+    orders(h1, [{ incarnation: 1, desired: "stop" }]),
+    orders(h2, [{ incarnation: 2, desired: "run" }]),
+  ]);
+  expect(isSucceeded({ host: h1, generation: 1 }, all)).toBe(true);
+  expect(isSucceeded({ host: h1, generation: 2 }, all)).toBe(false);
+  expect(isSucceeded({ host: h2, generation: 1 }, all)).toBe(false);
+});
+
+test("a host that is merely behind is not", () => {
+  const all = new Map([orders(h1, [{ incarnation: 1, desired: "stop" }]), orders(h2, [])]);
+  expect(isSucceeded({ host: h1, generation: 1 }, all)).toBe(false);
+});
