@@ -52,7 +52,7 @@ export const BROKEN: Readonly<Record<string, Broken>> = {
     variant: ordering((one) => (one.desired === "stop" ? { ...one, desired: "discard" } : one)),
   },
   "a leader that gives hosts up before their lease ends": {
-    invariant: "I1",
+    invariant: "I2",
     variant: { ...SOUND, marginMs: -5_000 },
   },
   "an agent that forgets its orders, and so accepts older ones": {
@@ -64,7 +64,7 @@ export const BROKEN: Readonly<Record<string, Broken>> = {
     variant: { ...SOUND, capacityFactor: 4 },
   },
   "a driver whose list forgets what it has shown for a while": {
-    invariant: "I1",
+    invariant: "I2",
     variant: { ...SOUND, driver: forgettingDriver },
   },
   "a driver that removes what it stops": {
