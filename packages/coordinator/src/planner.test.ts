@@ -62,7 +62,7 @@ test("a leader that froze with a plan in hand cannot commit it (P3)", async () =
   expect(events).toEqual([]);
 });
 
-test("what others wrote meanwhile has the commit rejected, and the next one right (P2)", async () => {
+test("what others wrote meanwhile has a commit rejected, the next one right (P2)", async () => {
   const { store, own, planner, take, host } = await aPlanner();
   await using _host = host;
   await own.claimEpoch("a", 0, signal);

@@ -65,7 +65,7 @@ test("a caller who leaves a pull does not disturb the others", async () => {
   await stayed;
 });
 
-test("a Dockerfile is built once per context, and its image goes with the last container", async () => {
+test("a Dockerfile is built once per context; its image goes with the last container", async () => {
   const busybox = await readFile("/bin/busybox");
   const { context, source } = await contextOf({
     "deploy/Dockerfile": [
