@@ -294,6 +294,18 @@ describe("what an operator asks of one instance", () => {
     expect(actions(resumed)).toEqual(["resume web-0000.1 on h1"]);
   });
 
+  test("a start waits where the room of what had stopped was given away since (I3)", () => {
+    const entries = [anEntry({ desired: "stop" }), anEntry({ fleet: fleetName("api") })];
+    const capacity = { vcpuMillis: 500, memoryMib: 8192, diskMib: 1024 };
+    const fleets = [aFleet({ name: fleetName("api") }, { template: digest("a1") }), aFleet()];
+    // The report is from before the orders that gave the room away.
+    const report = { generation: 0, capacity };
+    const resting = aHost("h1", report, { orders: someOrders("h1", entries) });
+    const made = plan(fleets, [resting]);
+    expect(made.orders).toEqual([]);
+    expect(made.waiting).toMatchObject([{ reason: "its disk is on h1, which does not admit it" }]);
+  });
+
   test("a start waits where the host has no room any more (I3, I8)", () => {
     const resting = host("h1", [anEntry({ desired: "stop" })], [stopped()]);
     const capacity = { vcpuMillis: 400, memoryMib: 8192, diskMib: 0 };

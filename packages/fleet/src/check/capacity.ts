@@ -61,7 +61,9 @@ function sums({ view, before, written, entriesBefore }: HostChange): {
     const wasAtRest =
       previous !== undefined && previous.desired !== "run" && isReportCurrent && hasEnded;
     const usesCpu = entry.desired === "run" || !wasAtRest;
-    const isNewRun = entry.desired === "run" && (previous === undefined || wasAtRest);
+    const isNewRun =
+      entry.desired === "run" &&
+      (previous === undefined || (previous.desired !== "run" && hasEnded));
     // One that the host has already, unasked, is adopted: it takes nothing that it had not taken.
     const isAdopted = previous === undefined && phase !== undefined;
     const isGone = previous?.desired === "discard" && isReportCurrent && phase === undefined;

@@ -1,3 +1,4 @@
+import { isAlive } from "../phase.ts";
 import { admits, explainRefusals } from "../place.ts";
 import { nameSome } from "../rule.ts";
 import type { FleetRecord } from "../snapshot.ts";
@@ -87,14 +88,21 @@ const isReady = (entry: Entry): boolean =>
 function resume(work: Work, demands: Demands, record: FleetRecord, entry: Entry): void {
   const { load } = entry.host;
   const request = demands.toResume(record);
-  // What has not stopped yet still counts on its host: nothing more is promised.
-  if (isSettled(entry)) {
-    if (!admits(load, request)) {
+  const { observed } = entry;
+  // What runs still takes nothing that it had not taken. What had stopped, but not yet under these
+  // orders, counts on its host; its room may have been given away before they were written.
+  if (observed === undefined || !isAlive(observed.phase)) {
+    const counted = isSettled(entry) ? undefined : demands.claimOf(entry);
+    if (counted !== undefined) load.releaseRun(counted);
+    const isAdmitted = admits(load, request);
+    const refusals = isAdmitted ? [] : explainRefusals([load], request);
+    if (counted !== undefined) load.claimRun(counted);
+    else if (isAdmitted) work.cluster.claim(load, request, "run");
+    if (!isAdmitted) {
       const reason = `its disk is on ${load.name}, which does not admit it`;
-      wait(work, entry.member, reason, explainRefusals([load], request));
+      wait(work, entry.member, reason, refusals);
       return;
     }
-    work.cluster.claim(load, request, "run");
   }
   entry.desired = "run";
   work.actions.push(actionOn(entry, "resume", "it is wanted again"));
