@@ -18,16 +18,6 @@ export const BROKEN: Readonly<Record<string, Broken>> = {
     invariant: "I5",
     variant: committing((request, store) => ({ ...request, epoch: store.control().epoch.epoch })),
   },
-  "a store that ignores revisions": {
-    invariant: "I5",
-    variant: committing((request, store) => ({
-      ...request,
-      orders: request.orders.map(({ value }) => ({
-        value,
-        expectedRevision: store.control().orders.get(value.host)?.revision ?? 0,
-      })),
-    })),
-  },
   "a store that acknowledges a write and loses it": {
     invariant: "I6",
     variant: {

@@ -75,9 +75,10 @@ export async function runSeed(options: RunOptions): Promise<RunOutcome> {
   workload.end();
   faults.heal();
   await rest(world);
-  world.end();
   const { violations, timeline, trace } = world;
-  return { seed, digest: trace.digest(), violations, simulatedMs: timeline.nowMs };
+  const outcome = { seed, digest: trace.digest(), violations, simulatedMs: timeline.nowMs };
+  world.end();
+  return outcome;
 }
 
 /** I7: lets time pass until everything is as declared. */

@@ -4,7 +4,7 @@ import { BROKEN } from "./broken.testing.ts";
 import { unexplained } from "./oracles/reasons.ts";
 import { createWorldMetrics, runSeed } from "./run.ts";
 
-const SEEDS = Array.from({ length: 20 }, (_, index) => index + 1);
+const SEEDS = Array.from({ length: 16 }, (_, index) => index + 1);
 /** Within so many seeds each mistake must have shown. */
 const MAX_SEEDS_TO_CATCH = 50;
 
@@ -14,6 +14,19 @@ test.each(SEEDS)("seed %i keeps every invariant, and runs the same twice", async
   const first = await runSeed({ seed, metrics });
   expect(first.violations).toEqual([]);
   expect(await runSeed({ seed, metrics })).toEqual(first);
+});
+
+/** Seeds that found what was wrong; as the programs change, they try other things than they did. */
+const FOUND: readonly (readonly [number, string])[] = [
+  [20, "a host that was back was promised, by its old orders, what ran elsewhere already (I2)"],
+  [269, "an agent that had not seen its instances reported them gone, and their disks stayed (I7)"],
+  [454, "a host that came back while it was written off was given a lease (I2)"],
+  [479, "a leader that did not see its own commit ordered the same incarnation twice (I1)"],
+  [1588, "a start took room that had been given away since its instance stopped (I3)"],
+];
+
+test.each(FOUND)("seed %i, where %s", async (seed) => {
+  expect((await runSeed({ seed, metrics })).violations).toEqual([]);
 });
 
 test("another seed is another run", async () => {

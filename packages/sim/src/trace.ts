@@ -27,9 +27,9 @@ export class Trace {
     this.#options.print?.(line);
   }
 
-  /** Of everything that was added; ends the trace. */
+  /** Of everything that was added so far. */
   digest(): string {
-    return this.#hash.digest("hex").slice(0, 16);
+    return this.#hash.copy().digest("hex").slice(0, 16);
   }
 
   /** The log of one program: part of what is printed, and not of the digest. */
