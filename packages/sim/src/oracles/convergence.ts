@@ -1,4 +1,11 @@
-import { type FleetRecord, type HostRecord, instanceName, type Waiting } from "@evm/fleet";
+import {
+  type FleetRecord,
+  type HostName,
+  type HostRecord,
+  type InstanceName,
+  instanceName,
+  type Waiting,
+} from "@evm/fleet";
 import { sum } from "./capacity.ts";
 import { type HostTruth, isUp, keyOf, type Truth } from "./truth.ts";
 
@@ -54,13 +61,26 @@ function unsettledOf(
 
 /** A wait for room is true where there is none; one for its turn, where another waits for room. */
 function isTrue(
-  { refusals }: Waiting,
+  { instance, refusals }: Waiting,
   fleet: FleetRecord,
   own: readonly Waiting[],
   truth: Truth,
 ): boolean {
   if (refusals.length === 0) return own.some((one) => one.refusals.length > 0);
-  return !truth.hosts.some((host) => isOpen(host, truth) && hasRoom(host, fleet, truth));
+  const resting = restingPlace(instance, truth);
+  return !truth.hosts.some((host) => {
+    const mayServe = resting === undefined || resting === host.name;
+    return mayServe && isOpen(host, truth) && hasRoom(host, fleet, truth);
+  });
+}
+
+/** Where its newest incarnation rests: it can run again on that disk only. */
+function restingPlace(name: InstanceName, { control }: Truth): HostName | undefined {
+  const entries = [...control.orders].flatMap(([host, { value }]) =>
+    value.instances.filter((one) => one.name === name).map((one) => ({ host, one })),
+  );
+  const newest = entries.toSorted((a, b) => b.one.incarnation - a.one.incarnation)[0];
+  return newest?.one.desired === "stop" ? newest.host : undefined;
 }
 
 function isOpen({ name }: HostTruth, { control }: Truth): boolean {
