@@ -142,7 +142,7 @@ test("only the leader tells of the cluster in its metrics", async () => {
   expect(await told(follower)).toEqual(["evm_coordinator_is_leader 0"]);
 });
 
-test("a host that was lost is promised nothing before it has applied its newest orders", async () => {
+test("a host that was lost is promised nothing before it applied its newest orders", async () => {
   const store = createMemoryStore();
   const clock = new ManualClock();
   const lost = await startHost({ store }, "h1", "ready", clock);
