@@ -25,6 +25,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          setupFiles: ["test/support/property-seed.ts"],
           include: ["packages/**/*.test.ts", "scripts/**/*.test.ts", "test/**/*.test.ts"],
           exclude: [...NOT_OURS, SYSTEM, HOST, E2E],
         },

@@ -3,7 +3,7 @@ import { type Finding, referencesOf, type Source } from "./source.ts";
 
 /** Files that are run or found by their name, and need nobody to import them. */
 const ENTRY =
-  /(^|\/)(index|main)\.ts$|\.test\.ts$|\.config\.ts$|^scripts\/[^/]+\.ts$|^test\/(bench\/|e2e\/setup\.ts$)/;
+  /(^|\/)(index|main|setup|property-seed)\.ts$|\.test\.ts$|\.config\.ts$|^(scripts\/[^/]+\.ts$|test\/bench\/)/;
 
 /** Files that no other file names. */
 export function deadFiles(sources: readonly Source[]): readonly Finding[] {

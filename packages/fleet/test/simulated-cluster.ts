@@ -170,16 +170,19 @@ export class SimulatedCluster {
     );
   }
 
-  /** Names of wanted instances that do not run. */
+  /** Names of wanted instances that neither run nor have failed by their restart policy. */
   missing(): readonly string[] {
-    const ready = new Set(this.running());
+    const failed = this.hosts.flatMap((host) =>
+      host.observe().flatMap((one) => (one.phase === "failed" ? [one.name] : [])),
+    );
+    const settled = new Set([...this.running(), ...failed]);
     return [...this.fleets.values()].flatMap(({ spec, wishes, state }) => {
       if (state !== "active") return [];
       const names = Array.from({ length: spec.replicas }, (_, index) =>
         instanceName(spec.name, index),
       );
       const resting = new Set(wishes.filter((one) => one.isStopped).map((one) => one.index));
-      return names.filter((name, index) => !resting.has(index) && !ready.has(name));
+      return names.filter((name, index) => !resting.has(index) && !settled.has(name));
     });
   }
 
