@@ -1,4 +1,5 @@
 /** The command line of `evm`, whole. */
+import { VERSION } from "@evm/protocol";
 import { Command, Option } from "commander";
 import { addApply } from "./commands/apply.ts";
 import { addCompletion } from "./commands/completion.ts";
@@ -39,7 +40,7 @@ Exit codes:
 export function createProgram({ terminal, now, signal, hurry }: ProgramOptions): Command {
   const program = new Command("evm")
     .description("Runs fleets of virtual machines and containers on a pool of servers.")
-    .version("0.1.0")
+    .version(VERSION)
     .addOption(
       new Option("--server <address>", "coordinator to talk to")
         .env("EVM_SERVER")

@@ -1,6 +1,7 @@
 /** The program `evm-coordinator`: gives the coordinator the machine's clock, chance and store. */
 import { parseArgs } from "node:util";
 import { CodecError } from "@evm/codec";
+import { VERSION } from "@evm/protocol";
 import { type CoordinatorStore, connectCoordinator, StoreError } from "@evm/store";
 import {
   EXIT,
@@ -24,8 +25,6 @@ EVM_COORDINATOR_*.
 
 /** Between attempts to reach the store, up to twice as long by chance. */
 const CONNECT_PAUSE_MS = 500;
-/** The version that the API tells; the package's own. */
-const VERSION = "0.1.0";
 
 async function main(): Promise<number> {
   const { values } = parseArgs({

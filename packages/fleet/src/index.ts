@@ -37,7 +37,6 @@ export type {
   Overcommit,
   Snapshot,
 } from "./snapshot.ts";
-export { fleetOf } from "./snapshot.ts";
 export type {
   ConsoleReadiness,
   Constraint,

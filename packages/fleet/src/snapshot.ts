@@ -1,5 +1,5 @@
 /** Everything the coordinator decides on, as one immutable value. */
-import type { Digest, FleetName, HostName } from "./ids.ts";
+import type { Digest, HostName } from "./ids.ts";
 import type { Image } from "./image.ts";
 import type { Orders } from "./orders.ts";
 import type { Report } from "./report.ts";
@@ -52,6 +52,3 @@ export type Snapshot = {
   /** Sorted by name. */
   readonly hosts: readonly HostView[];
 };
-
-export const fleetOf = (snapshot: Snapshot, name: FleetName): FleetRecord | undefined =>
-  snapshot.fleets.find((fleet) => fleet.spec.name === name);

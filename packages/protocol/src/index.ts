@@ -50,3 +50,4 @@ export {
 export { addReflection } from "./reflection.ts";
 export type { FieldViolation, RpcCode } from "./rpc-error.ts";
 export { RpcError } from "./rpc-error.ts";
+export { VERSION } from "./version.ts";
