@@ -26,6 +26,8 @@ export default defineConfig({
         test: {
           name: "unit",
           setupFiles: ["test/support/property-seed.ts"],
+          // Against tests that hang; a busy machine takes its time to start a program.
+          testTimeout: 60_000,
           include: ["packages/**/*.test.ts", "scripts/**/*.test.ts", "test/**/*.test.ts"],
           exclude: [...NOT_OURS, SYSTEM, HOST, E2E],
         },

@@ -1,5 +1,11 @@
 import type { HostName } from "@evm/fleet";
-import { createMemoryStore, type MemoryStore } from "@evm/store";
+import {
+  type CommitRequest,
+  type CoordinatorStore,
+  createMemoryStore,
+  type MemoryStore,
+  StoreError,
+} from "@evm/store";
 import { ManualClock } from "@evm/telemetry";
 import { expect, test } from "vitest";
 import { declare, startCoordinator, startHost, type TestCoordinator } from "../test/cluster.ts";
@@ -158,6 +164,61 @@ test("a host that was lost is promised nothing before it applied its newest orde
   const beat = (generation: number) =>
     h1.heartbeat({ host: h1.host, generation }, AbortSignal.timeout(1_000));
   expect(await beat(2)).toBe(undefined);
+  await clock.advance(SECOND_MS);
+  expect(await beat(1)).toBe(undefined);
+  expect(await beat(2)).toMatchObject({ leaseMs: 6_000 });
+});
+
+/** A store that, once armed, carries out a commit, says that it failed, and falls behind. */
+function losingTheAnswer(inner: CoordinatorStore) {
+  let isArmed = false;
+  let frozen: ReturnType<CoordinatorStore["control"]> | undefined;
+  const commit = async (request: CommitRequest, signal: AbortSignal) => {
+    if (!isArmed || request.orders.length === 0) return inner.commit(request, signal);
+    frozen = inner.control();
+    isArmed = false;
+    await inner.commit(request, signal);
+    throw new StoreError("unavailable", "committing orders: no answer");
+  };
+  const overrides = { commit, control: () => frozen ?? inner.control() };
+  const store = new Proxy(inner, {
+    get(target, name) {
+      const found = Reflect.get(Object.hasOwn(overrides, name) ? overrides : target, name);
+      return typeof found === "function" ? found.bind(target) : found;
+    },
+  });
+  return {
+    store,
+    arm: () => {
+      isArmed = true;
+    },
+    catchUp: () => {
+      frozen = undefined;
+    },
+  };
+}
+
+test("a host that is back is promised nothing while it is not known what was ordered", async () => {
+  const store = createMemoryStore();
+  const clock = new ManualClock();
+  const lost = await startHost({ store }, "h1", "ready", clock);
+  const { arm, catchUp, store: forgetful } = losingTheAnswer(store.coordinator("a"));
+  await using _leader = startCoordinator({ coordinator: () => forgetful }, "a", clock);
+  await declare(store, "web", 1);
+  await clock.advance(13 * SECOND_MS);
+  await using _h2 = await startHost({ store }, "h2", "ready", clock);
+  await clock.advance(SECOND_MS);
+  await lost[Symbol.asyncDispose]();
+  arm();
+  const h1 = store.host("h1" as HostName);
+  const beat = (generation: number) =>
+    h1.heartbeat({ host: h1.host, generation }, AbortSignal.timeout(1_000));
+  while (runs(store).includes("h1: 1")) await clock.advance(20);
+  for (let passes = 0; passes < 10; passes += 1) {
+    expect(await beat(1)).toBe(undefined);
+    await clock.advance(100);
+  }
+  catchUp();
   await clock.advance(SECOND_MS);
   expect(await beat(1)).toBe(undefined);
   expect(await beat(2)).toMatchObject({ leaseMs: 6_000 });

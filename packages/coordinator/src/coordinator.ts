@@ -10,7 +10,7 @@ import { Leadership, type LeadershipState } from "./leadership.ts";
 import { Liveness, type LivenessOptions } from "./liveness.ts";
 import { type CoordinatorMetrics, forgetPicture, observePicture } from "./metrics.ts";
 import { Camera, type Picture } from "./picture.ts";
-import { Planner } from "./planner.ts";
+import { type PassOutcome, Planner } from "./planner.ts";
 import { isSucceeded } from "./succeeded.ts";
 
 /** A pass at least this often: liveness changes by the passing of time alone. */
@@ -44,7 +44,10 @@ export class Coordinator {
   readonly #planner: Planner;
   readonly #outbox: EventOutbox;
   readonly #announced = new Map<HostName, HostView["liveness"]>();
-  /** Hosts that the pass under way takes for lost: nothing is promised to them meanwhile. */
+  /**
+   * Hosts that were taken for lost by any pass since the last of which it is known what it wrote:
+   * nothing is promised to them meanwhile, though they may be back.
+   */
   #writtenOff: ReadonlySet<HostName> = new Set();
   readonly announcer: Announcer;
 
@@ -167,10 +170,12 @@ export class Coordinator {
     observePicture(metrics, picture);
     this.#announceLiveness(picture.snapshot.hosts);
     const askedAtMs = clock.monotonicMs();
-    // Until the next pass, also where it is not known what became of this one.
-    const lost = picture.snapshot.hosts.filter(({ liveness }) => liveness === "lost");
-    this.#writtenOff = new Set(lost.map(({ name }) => name));
+    const lost = picture.snapshot.hosts.flatMap((host) =>
+      host.liveness === "lost" ? [host.name] : [],
+    );
+    this.#writtenOff = new Set([...this.#writtenOff, ...lost]);
     const outcome = await this.#planner.pass(picture, signal);
+    if (isConclusive(outcome)) this.#writtenOff = new Set(lost);
     if (outcome.kind === "committed") {
       this.#leadership.confirmed(state.epoch, askedAtMs);
       this.#wake.wake();
@@ -210,5 +215,18 @@ export class Coordinator {
       forgetPicture(metrics);
     }
     this.#wake.wake();
+  }
+}
+
+/** True of a pass that planned on all that was written before it, and whose own write is known. */
+function isConclusive({ kind }: PassOutcome): boolean {
+  switch (kind) {
+    case "idle":
+    case "committed":
+    case "refused":
+      return true;
+    case "rejected":
+    case "uncertain":
+      return false;
   }
 }
