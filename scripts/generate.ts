@@ -18,7 +18,6 @@ import {
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { fleetFileJsonSchema } from "../packages/codec/src/index.ts";
 
 const WIRE_TYPES = "packages/protocol/src/gen";
 const FLEET_SCHEMA = "deploy/fleet.schema.json";
@@ -26,10 +25,12 @@ const FLEET_SCHEMA = "deploy/fleet.schema.json";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const fresh = mkdtempSync(join(tmpdir(), "evm-generate-"));
 try {
+  const isCheck = process.argv.includes("--check");
   generateWireTypes();
-  generateFleetSchema();
-  if (process.argv.includes("--check")) reportDrift();
-  else replaceAll();
+  if (!isCheck) replace(WIRE_TYPES);
+  await generateFleetSchema();
+  if (isCheck) reportDrift();
+  else replace(FLEET_SCHEMA);
 } finally {
   rmSync(fresh, { recursive: true });
 }
@@ -44,17 +45,17 @@ function generateWireTypes(): void {
   });
 }
 
-function generateFleetSchema(): void {
+/** The codec is loaded only here: it may need wire types that have just been generated. */
+async function generateFleetSchema(): Promise<void> {
+  const { fleetFileJsonSchema } = await import("../packages/codec/src/index.ts");
   const file = join(fresh, FLEET_SCHEMA);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(fleetFileJsonSchema(), undefined, 2)}\n`);
 }
 
-function replaceAll(): void {
-  for (const output of [WIRE_TYPES, FLEET_SCHEMA]) {
-    rmSync(join(root, output), { recursive: true, force: true });
-    cpSync(join(fresh, output), join(root, output), { recursive: true });
-  }
+function replace(output: string): void {
+  rmSync(join(root, output), { recursive: true, force: true });
+  cpSync(join(fresh, output), join(root, output), { recursive: true });
 }
 
 function reportDrift(): void {

@@ -15,6 +15,7 @@ import {
   isFleetName,
   isHostName,
   isImageName,
+  NO_ROLLOUT,
   type Observed,
   type Orders,
   type PlaceRequest,
@@ -178,7 +179,7 @@ function fleet(
         backoffMs: 1000,
         maxBackoffMs: 10_000,
       },
-      update: { maxUnavailable: 1 },
+      update: { maxUnavailable: 1, maxSurge: 0, failureThreshold: 1, onFailure: "pause" },
       onHostLoss: "restart",
       onIsolation: "keep",
     },
@@ -192,6 +193,7 @@ function fleet(
     template: digest(1000 + at),
     state: "active",
     wishes: [],
+    rollout: NO_ROLLOUT,
   };
 }
 

@@ -78,7 +78,10 @@ async function commits(
       return { value, expectedRevision: known.get(value.host)?.revision ?? 0 };
     });
     const start = performance.now();
-    const outcome = await leader.commit({ epoch, orders: writes, forgottenFleets: [] }, signal);
+    const outcome = await leader.commit(
+      { epoch, orders: writes, fleets: [], forgottenFleets: [] },
+      signal,
+    );
     acknowledged.push(performance.now() - start);
     if (outcome.kind !== "committed") throw new Error(`bench: ${outcome.reason}`);
     await follower.caughtUp(outcome.revision, signal);

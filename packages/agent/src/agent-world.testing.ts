@@ -174,7 +174,7 @@ export class AgentWorld implements AsyncDisposable {
     };
     const current = this.coordinator.control().orders.get(HOST);
     const orders = [{ value, expectedRevision: current?.revision ?? 0 }];
-    const request = { epoch: this.#epoch, orders, forgottenFleets: [] };
+    const request = { epoch: this.#epoch, orders, fleets: [], forgottenFleets: [] };
     const outcome = await this.coordinator.commit(request, this.#end.signal);
     if (outcome.kind !== "committed") throw new Error(outcome.reason);
     await this.coordinator.caughtUp(outcome.revision, this.#end.signal);

@@ -68,6 +68,7 @@ async function commit(store: CoordinatorStore, value: Orders): Promise<void> {
   const request = {
     epoch: value.epoch,
     orders: [{ value, expectedRevision }],
+    fleets: [],
     forgottenFleets: [],
   };
   const outcome = await store.commit(request, soon());

@@ -140,7 +140,12 @@ const spec = fc.record<FleetSpec>({
     apartFrom: fc.array(fleet),
   }),
   restart,
-  update: fc.record({ maxUnavailable: positive }),
+  update: fc.record({
+    maxUnavailable: positive,
+    maxSurge: fc.integer({ min: 0, max: 1_000 }),
+    failureThreshold: positive,
+    onFailure: fc.constantFrom("pause", "rollback"),
+  }),
   onHostLoss: fc.constantFrom("restart", "wait"),
   onIsolation: fc.constantFrom("keep", "stop"),
 });
@@ -232,6 +237,18 @@ const record = fc.record<FleetRecord>({
   template: digest,
   state: fc.constantFrom("active", "deleting"),
   wishes: fc.array(fc.record({ index: uint32, isStopped: fc.boolean(), minIncarnation: uint32 })),
+  rollout: fc.record({
+    state: fc.oneof(
+      fc.record({ kind: fc.constantFrom("done" as const, "going" as const) }),
+      fc.record({
+        kind: fc.constantFrom("paused" as const, "halted" as const),
+        reason: filledText,
+      }),
+    ),
+    previous: maybe(fc.record({ digest, template, image: maybe(image) })),
+    rolledBackBecause: maybe(filledText),
+    knownFailures: fc.array(uint32),
+  }),
 });
 
 const event = fc.record<StoredEvent["event"]>({
@@ -342,7 +359,7 @@ test("a fleet on the wire is spelled as its contract says", () => {
       backoffMs: 1_000,
       maxBackoffMs: 60_000,
     },
-    update: { maxUnavailable: 1 },
+    update: { maxUnavailable: 1, maxSurge: 0, failureThreshold: 1, onFailure: "pause" },
     onHostLoss: "wait",
     onIsolation: "stop",
   };
@@ -374,7 +391,7 @@ test("a fleet on the wire is spelled as its contract says", () => {
       backoffMs: 1_000,
       maxBackoffMs: 60_000,
     },
-    update: { maxUnavailable: 1 },
+    update: { maxUnavailable: 1, failureThreshold: 1, onFailure: "ON_FAILURE_PAUSE" },
     onHostLoss: "ON_HOST_LOSS_WAIT",
     onIsolation: "ON_ISOLATION_STOP",
   });
@@ -403,7 +420,7 @@ describe("bad content from the wire", () => {
       "template.ports[0].containerPort: 0; expected a whole number from 1 to 65535",
       "placement.strategy: 9; expected one of spread, pack",
       "restart.maxBackoffMs: 5; expected at least as long as the first backoff",
-      "update.maxUnavailable: 0; expected a whole number from 1 to 4294967295",
+      "update.maxUnavailable: 0; expected at least 1, or 0 with a maxSurge of at least 1",
     ]);
   });
 
@@ -454,7 +471,7 @@ test("what the wire leaves out gets the documented defaults", () => {
     replicas: 0,
     placement: { constraints: [], strategy: "spread", apartFrom: [] },
     restart: { mode: "always", maxRestarts: 5, windowMs: 600_000, backoffMs: 1_000 },
-    update: { maxUnavailable: 1 },
+    update: { maxUnavailable: 1, maxSurge: 0, failureThreshold: 1, onFailure: "pause" },
     onHostLoss: "restart",
     onIsolation: "keep",
   });

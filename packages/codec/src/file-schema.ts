@@ -23,11 +23,15 @@ import {
   word,
 } from "./fields.ts";
 import {
+  canReplace,
   DEFAULT_ON_HOST_LOSS,
   DEFAULT_ON_ISOLATION,
   DEFAULT_PLACEMENT,
   DEFAULT_RESTART,
   DEFAULT_UPDATE,
+  HAS_NO_ROOM,
+  MAX_SURGE,
+  ON_FAILURE,
   ON_HOST_LOSS,
   ON_ISOLATION,
   RESTART_MODES,
@@ -143,6 +147,24 @@ const restart = strict(
     maxBackoffMs: maxBackoff,
   }));
 
+const update = strict(
+  {
+    maxUnavailable: whole(0, 1_000_000)
+      .prefault(DEFAULT_UPDATE.maxUnavailable)
+      .describe("So many may be down at once while others are replaced; 0 only with maxSurge."),
+    maxSurge: whole(0, MAX_SURGE)
+      .prefault(DEFAULT_UPDATE.maxSurge)
+      .describe("So many extra ones of the new template may exist meanwhile."),
+    failureThreshold: whole(1, 1_000_000)
+      .prefault(DEFAULT_UPDATE.failureThreshold)
+      .describe("So many instances of the new template that have failed stop the update."),
+    onFailure: oneOf(ON_FAILURE)
+      .prefault(DEFAULT_UPDATE.onFailure)
+      .describe("Then: pause until an operator decides, or go back to the previous template."),
+  },
+  "an update policy: maxUnavailable, maxSurge, failureThreshold, onFailure",
+).refine(canReplace, { path: ["maxUnavailable"], error: HAS_NO_ROOM });
+
 const numberOfVcpus = z.looseObject({ vcpus: z.number() });
 
 const typedFleet = strict(
@@ -155,12 +177,7 @@ const typedFleet = strict(
     resources: resources.describe("What each instance may use, and is promised."),
     placement: placement.prefault({}).describe("Which hosts qualify."),
     restart: restart.prefault({}).describe("When an instance that ended is started again."),
-    update: strict(
-      { maxUnavailable: whole(1, 1_000_000).prefault(DEFAULT_UPDATE.maxUnavailable) },
-      "an update policy: maxUnavailable",
-    )
-      .prefault({})
-      .describe("How many instances may be down at once while a change replaces them."),
+    update: update.prefault({}).describe("How a changed template replaces instances, in waves."),
     onHostLoss: oneOf(ON_HOST_LOSS)
       .prefault(DEFAULT_ON_HOST_LOSS)
       .describe("Start afresh elsewhere, or wait for the host."),

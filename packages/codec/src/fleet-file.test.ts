@@ -38,7 +38,7 @@ placement:
   strategy: pack
   apartFrom: [other]
 restart: {policy: on-failure, maxRestarts: 2, window: 1h, backoff: 500ms, maxBackoff: 1m}
-update: {maxUnavailable: 3}
+update: {maxUnavailable: 0, maxSurge: 2, failureThreshold: 4, onFailure: rollback}
 onHostLoss: wait
 onIsolation: stop
 `;
@@ -87,7 +87,12 @@ describe("a fleet file", () => {
             backoffMs: 500,
             maxBackoffMs: 60_000,
           },
-          update: { maxUnavailable: 3 },
+          update: {
+            maxUnavailable: 0,
+            maxSurge: 2,
+            failureThreshold: 4,
+            onFailure: "rollback",
+          },
           onHostLoss: "wait",
           onIsolation: "stop",
         },
@@ -132,7 +137,7 @@ describe("a fleet file", () => {
           backoffMs: 1_000,
           maxBackoffMs: 60_000,
         },
-        update: { maxUnavailable: 1 },
+        update: { maxUnavailable: 1, maxSurge: 0, failureThreshold: 1, onFailure: "pause" },
         onHostLoss: "restart",
         onIsolation: "keep",
       },
@@ -256,6 +261,10 @@ const BAD_FILES: readonly (readonly [text: string, problem: string])[] = [
   [
     changed("onHostLoss: wait", "sandbox: {image: alpine}"),
     '17:1: sandbox: "sandbox"; expected vm or container; sandbox is not supported yet',
+  ],
+  [
+    changed("maxSurge: 2, ", ""),
+    "16:26: update.maxUnavailable: 0; expected at least 1, or 0 with a maxSurge of at least 1",
   ],
   [
     changed('"8080"', "8080", CONTAINER),

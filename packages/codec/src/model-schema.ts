@@ -42,7 +42,12 @@ export const DEFAULT_RESTART: RestartPolicy = {
   backoffMs: 1_000,
   maxBackoffMs: 60_000,
 };
-export const DEFAULT_UPDATE: UpdatePolicy = { maxUnavailable: 1 };
+export const DEFAULT_UPDATE: UpdatePolicy = {
+  maxUnavailable: 1,
+  maxSurge: 0,
+  failureThreshold: 1,
+  onFailure: "pause",
+};
 export const DEFAULT_ON_HOST_LOSS = "restart" satisfies FleetSpec["onHostLoss"];
 export const DEFAULT_ON_ISOLATION = "keep" satisfies FleetSpec["onIsolation"];
 
@@ -51,6 +56,7 @@ export const RESTART_MODES = ["always", "on-failure", "never"] as const;
 export const STRATEGIES = ["spread", "pack"] as const;
 export const ON_HOST_LOSS = ["restart", "wait"] as const;
 export const ON_ISOLATION = ["keep", "stop"] as const;
+export const ON_FAILURE = ["pause", "rollback"] as const;
 export const PROTOCOLS = ["tcp", "udp"] as const;
 
 export const resources: z.ZodType<Resources> = z.object(
@@ -97,10 +103,27 @@ export const restart: z.ZodType<RestartPolicy> = z
     error: "at least as long as the first backoff",
   });
 
-const update: z.ZodType<UpdatePolicy> = z.object(
-  { maxUnavailable: whole(1, MAX_UINT32) },
-  { error: "an update policy" },
-);
+/** More extra instances than this at once are a second fleet. */
+export const MAX_SURGE = 1_000;
+
+/** Neither one down nor one extra: nothing could ever be replaced. */
+export const canReplace = ({ maxUnavailable, maxSurge }: Room): boolean =>
+  maxUnavailable + maxSurge > 0;
+type Room = Pick<UpdatePolicy, "maxUnavailable" | "maxSurge">;
+
+export const HAS_NO_ROOM = "at least 1, or 0 with a maxSurge of at least 1";
+
+const update: z.ZodType<UpdatePolicy> = z
+  .object(
+    {
+      maxUnavailable: uint32,
+      maxSurge: whole(0, MAX_SURGE),
+      failureThreshold: whole(1, MAX_UINT32),
+      onFailure: oneOf(ON_FAILURE),
+    },
+    { error: "an update policy" },
+  )
+  .refine(canReplace, { path: ["maxUnavailable"], error: HAS_NO_ROOM });
 
 const portMapping: z.ZodType<PortMapping> = z.object({
   containerPort: port,

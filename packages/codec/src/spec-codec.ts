@@ -13,6 +13,7 @@ import {
   type ConstraintSchema,
   type ContainerTemplateSchema,
   FleetSpecSchema,
+  OnFailure,
   OnHostLoss,
   OnIsolation,
   Operator,
@@ -32,6 +33,7 @@ import {
   type Resources as WireResources,
   type RestartPolicy as WireRestartPolicy,
   type Template as WireTemplate,
+  type UpdatePolicy as WireUpdatePolicy,
   type VmTemplate as WireVm,
 } from "@evm/protocol";
 import { codec, wireEnum } from "./codec.ts";
@@ -45,6 +47,7 @@ export const onIsolation = wireEnum({
   keep: OnIsolation.KEEP,
   stop: OnIsolation.STOP,
 });
+const onFailure = wireEnum({ pause: OnFailure.PAUSE, rollback: OnFailure.ROLL_BACK });
 const strategy = wireEnum({ spread: Strategy.SPREAD, pack: Strategy.PACK });
 const operator = wireEnum({
   in: Operator.IN,
@@ -89,7 +92,7 @@ export function fleetSpecInit(spec: FleetSpec): MessageInitShape<typeof FleetSpe
       apartFrom: [...spec.placement.apartFrom],
     },
     restart: restartInit(spec.restart),
-    update: { maxUnavailable: spec.update.maxUnavailable },
+    update: { ...spec.update, onFailure: onFailure.toWire(spec.update.onFailure) },
     onHostLoss: onHostLoss.toWire(spec.onHostLoss),
     onIsolation: onIsolation.toWire(spec.onIsolation),
   };
@@ -103,7 +106,7 @@ export function fleetSpecShape(wire: WireFleetSpec) {
     template: wire.template && templateShape(wire.template),
     placement: placementShape(wire.placement),
     restart: wire.restart === undefined ? schema.DEFAULT_RESTART : restartShape(wire.restart),
-    update: wire.update ?? schema.DEFAULT_UPDATE,
+    update: wire.update === undefined ? schema.DEFAULT_UPDATE : updateShape(wire.update),
     onHostLoss: onHostLoss.shape(wire.onHostLoss) ?? schema.DEFAULT_ON_HOST_LOSS,
     onIsolation: onIsolation.shape(wire.onIsolation) ?? schema.DEFAULT_ON_ISOLATION,
   };
@@ -241,6 +244,13 @@ const constraintShape = (wire: WireConstraint) => ({
   label: wire.label,
   operator: operator.shape(wire.operator),
   values: wire.values,
+});
+
+const updateShape = (wire: WireUpdatePolicy) => ({
+  maxUnavailable: wire.maxUnavailable,
+  maxSurge: wire.maxSurge,
+  failureThreshold: wire.failureThreshold || schema.DEFAULT_UPDATE.failureThreshold,
+  onFailure: onFailure.shape(wire.onFailure) ?? schema.DEFAULT_UPDATE.onFailure,
 });
 
 export const restartInit = (

@@ -1,13 +1,16 @@
 /** Orders, reports and records, as the store keeps them: between wire and model. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type {
-  DriverStatus,
-  FleetRecord,
-  HostRecord,
-  Observed,
-  Orders,
-  PoolStatus,
-  Report,
+import {
+  type DriverStatus,
+  type FleetRecord,
+  type HostRecord,
+  NO_ROLLOUT,
+  type Observed,
+  type OrderedTemplate,
+  type Orders,
+  type PoolStatus,
+  type Report,
+  type Rollout,
 } from "@evm/fleet";
 import {
   Desired,
@@ -22,16 +25,20 @@ import {
   Phase,
   PoolStatusSchema,
   ReportSchema,
+  type RolloutSchema,
+  RolloutState,
   TemplateKind,
   type DriverStatus as WireDriverStatus,
   type FleetRecord as WireFleetRecord,
   type HostRecord as WireHostRecord,
   type ObservedInstance as WireObserved,
+  type OrderedTemplate as WireOrderedTemplate,
   type Orders as WireOrders,
   type PoolStatus as WirePoolStatus,
   type Report as WireReport,
+  type Rollout as WireRollout,
 } from "@evm/protocol";
-import { codec, wireEnum } from "./codec.ts";
+import { codec, filled, wireEnum } from "./codec.ts";
 import { imageInit, imageShape } from "./image-codec.ts";
 import {
   fleetSpecInit,
@@ -71,6 +78,12 @@ const fleetStateEnum = wireEnum({
   active: FleetState.ACTIVE,
   deleting: FleetState.DELETING,
 });
+const rolloutStateEnum = wireEnum({
+  done: RolloutState.DONE,
+  going: RolloutState.GOING,
+  paused: RolloutState.PAUSED,
+  halted: RolloutState.HALTED,
+});
 const hostAdminEnum = wireEnum({
   active: HostAdmin.ACTIVE,
   draining: HostAdmin.DRAINING,
@@ -85,11 +98,7 @@ export const ordersCodec = codec({
     host: orders.host,
     epoch: BigInt(orders.epoch),
     generation: BigInt(orders.generation),
-    templates: orders.templates.map(({ digest, template, image }) => ({
-      digest,
-      template: templateInit(template),
-      ...(image === undefined ? {} : { image: imageInit(image) }),
-    })),
+    templates: orders.templates.map(orderedTemplateInit),
     fleets: orders.fleets.map((fleet) => ({
       name: fleet.name,
       restart: restartInit(fleet.restart),
@@ -105,11 +114,7 @@ export const ordersCodec = codec({
     host: wire.host,
     epoch: Number(wire.epoch),
     generation: Number(wire.generation),
-    templates: wire.templates.map(({ digest, template, image }) => ({
-      digest,
-      template: template && templateShape(template),
-      image: image && imageShape(image),
-    })),
+    templates: wire.templates.map(orderedTemplateShape),
     fleets: wire.fleets.map((fleet) => ({
       name: fleet.name,
       restart: fleet.restart && restartShape(fleet.restart),
@@ -180,6 +185,7 @@ export const fleetRecordCodec = codec({
     templateDigest: record.template,
     state: fleetStateEnum.toWire(record.state),
     wishes: record.wishes.map((wish) => ({ ...wish })),
+    rollout: rolloutInit(record.rollout),
   }),
   shape: (wire: WireFleetRecord) => ({
     spec: wire.spec && fleetSpecShape(wire.spec),
@@ -191,6 +197,7 @@ export const fleetRecordCodec = codec({
       isStopped,
       minIncarnation,
     })),
+    rollout: wire.rollout === undefined ? NO_ROLLOUT : rolloutShape(wire.rollout),
   }),
 });
 
@@ -207,6 +214,45 @@ export const hostRecordCodec = codec({
     admin: hostAdminEnum.shape(wire.admin),
   }),
 });
+
+/** A template as orders and records name it. */
+function orderedTemplateInit({ digest, template, image }: OrderedTemplate) {
+  return {
+    digest,
+    template: templateInit(template),
+    ...(image === undefined ? {} : { image: imageInit(image) }),
+  };
+}
+
+function orderedTemplateShape({ digest, template, image }: WireOrderedTemplate) {
+  return {
+    digest,
+    template: template && templateShape(template),
+    image: image && imageShape(image),
+  };
+}
+
+function rolloutInit(rollout: Rollout): MessageInitShape<typeof RolloutSchema> {
+  const { state, previous, rolledBackBecause, knownFailures } = rollout;
+  return {
+    state: rolloutStateEnum.toWire(state.kind),
+    holdReason: "reason" in state ? state.reason : "",
+    ...(previous === undefined ? {} : { previous: orderedTemplateInit(previous) }),
+    rolledBackBecause: rolledBackBecause ?? "",
+    knownFailures: [...knownFailures],
+  };
+}
+
+function rolloutShape(wire: WireRollout) {
+  const { state, holdReason, previous, rolledBackBecause, knownFailures } = wire;
+  const kind = rolloutStateEnum.shape(state);
+  return {
+    state: holdReason === "" ? { kind } : { kind, reason: holdReason },
+    previous: previous && orderedTemplateShape(previous),
+    rolledBackBecause: filled(rolledBackBecause),
+    knownFailures,
+  };
+}
 
 function observedInit(observed: Observed): MessageInitShape<typeof ObservedInstanceSchema> {
   const { name, fleet, index, incarnation, restarts, reason, address } = observed;

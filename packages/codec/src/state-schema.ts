@@ -15,6 +15,7 @@ import {
   type PoolStatus,
   type Refusal,
   type Report,
+  type Rollout,
   type Waiting,
 } from "@evm/fleet";
 import { z } from "zod";
@@ -46,6 +47,7 @@ import {
 
 /** Texts that EVM writes itself have no limit but that of the message that holds them. */
 const words = z.string({ error: "a text" });
+const filledWords = words.min(1, { error: "a text that is not empty" });
 const incarnation = whole(1, MAX_UINT32);
 
 const identity = { name: instanceName, fleet: fleetName, index: uint32, incarnation };
@@ -98,12 +100,23 @@ export const report: z.ZodType<Report> = z.object({
   instances: everyOf(observed),
 });
 
+const rollout: z.ZodType<Rollout> = z.object({
+  state: z.discriminatedUnion("kind", [
+    z.object({ kind: oneOf(["done", "going"]) }),
+    z.object({ kind: oneOf(["paused", "halted"]), reason: filledWords }),
+  ]),
+  previous: optional(z.object({ digest, template, image: optional(image) })),
+  rolledBackBecause: optional(filledWords),
+  knownFailures: everyOf(uint32),
+});
+
 export const fleetRecord: z.ZodType<FleetRecord> = z.object({
   spec: fleetSpec,
   image: optional(image),
   template: digest,
   state: oneOf(["active", "deleting"]),
   wishes: everyOf(z.object({ index: uint32, isStopped: boolean, minIncarnation: uint32 })),
+  rollout,
 });
 
 export const hostRecord: z.ZodType<HostRecord> = z.object({

@@ -191,7 +191,10 @@ export class Coordinator {
   async #confirm(epoch: number, signal: AbortSignal): Promise<void> {
     const { store, clock } = this.#options;
     const askedAtMs = clock.monotonicMs();
-    const outcome = await store.commit({ epoch, orders: [], forgottenFleets: [] }, signal);
+    const outcome = await store.commit(
+      { epoch, orders: [], fleets: [], forgottenFleets: [] },
+      signal,
+    );
     if (outcome.kind === "committed") this.#leadership.confirmed(epoch, askedAtMs);
   }
 

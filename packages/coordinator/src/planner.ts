@@ -25,12 +25,12 @@ import type { Announcer } from "./announcer.ts";
 import type { CoordinatorMetrics } from "./metrics.ts";
 import type { Picture } from "./picture.ts";
 
-/** Fleets are forgotten a few at a time; the rest of a commit is for orders. */
-const MAX_FORGOTTEN_PER_COMMIT = 90;
+/** Fleets are changed and forgotten a few at a time; the rest of a commit is for orders. */
+const MAX_FLEETS_PER_COMMIT = 90;
 /** Enough to see what is wrong with a plan; a broken one may break a rule for every instance. */
 const MAX_VIOLATIONS_TOLD = 20;
 /** What is left over is planned again by the next pass. */
-const MAX_ORDERS_PER_COMMIT = MAX_COMMIT_WRITES - MAX_FORGOTTEN_PER_COMMIT;
+const MAX_ORDERS_PER_COMMIT = MAX_COMMIT_WRITES - MAX_FLEETS_PER_COMMIT;
 
 export type PassOutcome =
   /** Nothing to change. */
@@ -51,6 +51,12 @@ export type PlannerOptions = {
   readonly metrics: CoordinatorMetrics;
   readonly announcer: Announcer;
 };
+
+/** True where there is nothing to commit. */
+const isEmpty = ({ orders, fleets, forgottenFleets }: Changes): boolean =>
+  orders.length + fleets.length + forgottenFleets.length === 0;
+
+type Changes = Readonly<Record<"orders" | "fleets" | "forgottenFleets", readonly unknown[]>>;
 
 export class Planner {
   readonly #options: PlannerOptions;
@@ -83,13 +89,11 @@ export class Planner {
     const { plan } = picture;
     const isSound = this.#isSound(picture);
     endReconcile();
-    const isIdle = plan.orders.length === 0 && plan.forgottenFleets.length === 0;
-    if (!isSound || isIdle) return this.#settle(picture, isSound ? "idle" : "refused");
+    if (!isSound) return this.#settle(picture, "refused");
+    if (isEmpty(plan)) return this.#settle(picture, "idle");
 
     const request = this.#request(picture);
-    if (request.orders.length === 0 && request.forgottenFleets.length === 0) {
-      return this.#settle(picture, "refused");
-    }
+    if (isEmpty(request)) return this.#settle(picture, "refused");
     const endCommit = metrics.commitSeconds.startTimer();
     const outcome = await this.#commit(request, signal);
     endCommit({ outcome: outcome.kind });
@@ -148,13 +152,19 @@ export class Planner {
 
   #request({ snapshot, plan, control }: PassInput): CommitRequest {
     const orders = plan.orders.filter((one) => this.#fits(one)).slice(0, MAX_ORDERS_PER_COMMIT);
+    const fleets = plan.fleets.slice(0, MAX_FLEETS_PER_COMMIT);
+    const forgotten = plan.forgottenFleets.slice(0, MAX_FLEETS_PER_COMMIT - fleets.length);
     return {
       epoch: snapshot.epoch,
       orders: orders.map((value) => ({
         value,
         expectedRevision: control.orders.get(value.host)?.revision ?? 0,
       })),
-      forgottenFleets: plan.forgottenFleets.slice(0, MAX_FORGOTTEN_PER_COMMIT).map((name) => ({
+      fleets: fleets.map((value) => ({
+        value,
+        expectedRevision: control.fleets.get(value.spec.name)?.revision ?? 0,
+      })),
+      forgottenFleets: forgotten.map((name) => ({
         name,
         expectedRevision: control.fleets.get(name)?.revision ?? 0,
       })),

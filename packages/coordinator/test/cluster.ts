@@ -11,6 +11,7 @@ import {
   type ImageName,
   isHostName,
   isSame,
+  NO_ROLLOUT,
   type Observed,
   type ObservedPhase,
   type Orders,
@@ -144,7 +145,14 @@ export async function declare(store: MemoryStore, name: string, replicas: number
     }),
   );
   const template = templateDigest(spec.template, undefined);
-  const value: FleetRecord = { spec, image: undefined, template, state: "active", wishes: [] };
+  const value: FleetRecord = {
+    spec,
+    image: undefined,
+    template,
+    state: "active",
+    wishes: [],
+    rollout: NO_ROLLOUT,
+  };
   const operator = store.coordinator("operator");
   const expectedRevision = operator.control().fleets.get(spec.name)?.revision ?? 0;
   await operator.putFleets([{ value, expectedRevision }], soon().signal);

@@ -18,7 +18,14 @@ import type { Plan } from "./plan.ts";
 import { reconcile } from "./reconcile.ts";
 import type { FleetRecord, HostView, Snapshot } from "./snapshot.ts";
 
-const EMPTY: Plan = { orders: [], actions: [], waiting: [], notes: [], forgottenFleets: [] };
+const EMPTY: Plan = {
+  orders: [],
+  actions: [],
+  waiting: [],
+  notes: [],
+  fleets: [],
+  forgottenFleets: [],
+};
 
 const next = (host: string, entries: readonly OrderedInstance[], over: Partial<Orders> = {}) =>
   someOrders(host, entries, { generation: 2, ...over });

@@ -28,6 +28,19 @@ export { Cluster, type PlaceResult, place } from "./place.ts";
 export type { Action, Note, Plan, Refusal, Violation, Waiting } from "./plan.ts";
 export { reconcile } from "./reconcile.ts";
 export type { DriverStatus, Instant, Observed, PoolStatus, Report } from "./report.ts";
+export {
+  failuresOf,
+  hasFailed,
+  NO_ROLLOUT,
+  presentTemplate,
+  type Rollout,
+  type RolloutState,
+  resumed,
+  rolledBack,
+  SURGE_INDEX,
+  updated,
+  withRolloutState,
+} from "./rollout.ts";
 export type { PlaceRequest, Ranking, Rule } from "./rule.ts";
 export { isSame } from "./same.ts";
 export type {

@@ -1,6 +1,7 @@
 /** The outcome of one pass of the planner. Making it changes nothing; only committing it does. */
 import type { FleetName, HostName, InstanceName } from "./ids.ts";
 import type { Orders } from "./orders.ts";
+import type { FleetRecord } from "./snapshot.ts";
 
 /** One change, for people and for events; the orders carry the meaning. */
 export type Action = {
@@ -49,6 +50,11 @@ export type Plan = {
   readonly actions: readonly Action[];
   readonly waiting: readonly Waiting[];
   readonly notes: readonly Note[];
+  /**
+   * Records to rewrite, complete: their updates are done, halted, or undone. With the orders they
+   * are all that a plan changes.
+   */
+  readonly fleets: readonly FleetRecord[];
   /** Deleting fleets of which nothing is left anywhere: their records can go. */
   readonly forgottenFleets: readonly FleetName[];
 };

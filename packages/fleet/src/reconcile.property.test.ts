@@ -1,7 +1,15 @@
 /** Random clusters, random histories: the invariants hold at every pass, and it settles. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { aContainer, aFleet, aHost, aPlacement, aVm, fleetName } from "../test/build.ts";
+import {
+  aContainer,
+  aFleet,
+  aHost,
+  anUpdatePolicy,
+  aPlacement,
+  aVm,
+  fleetName,
+} from "../test/build.ts";
 import { SimulatedCluster } from "../test/simulated-cluster.ts";
 import type { FleetRecord, HostView, InstanceWish } from "./snapshot.ts";
 
@@ -34,7 +42,7 @@ const fleetArb = (name: string): fc.Arbitrary<FleetRecord> =>
         replicas: one.replicas,
         template: one.isVm ? aVm({ resources }) : aContainer({ resources, ports }),
         placement: aPlacement({ strategy, apartFrom: apart }),
-        update: { maxUnavailable: one.maxUnavailable },
+        update: anUpdatePolicy({ maxUnavailable: one.maxUnavailable }),
         onHostLoss: one.onHostLoss,
       });
     });

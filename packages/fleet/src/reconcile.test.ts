@@ -5,6 +5,7 @@ import {
   aHost,
   anEntry,
   anObserved,
+  anUpdatePolicy,
   aSnapshot,
   digest,
   fleetName,
@@ -78,7 +79,14 @@ describe("a fleet that is declared", () => {
 
   test("and runs as it shall changes nothing, even under a later epoch", () => {
     const made = plan([aFleet()], [host("h1", [anEntry()], [ready()])], { epoch: 7 });
-    expect(made).toEqual({ orders: [], actions: [], waiting: [], notes: [], forgottenFleets: [] });
+    expect(made).toEqual({
+      orders: [],
+      actions: [],
+      waiting: [],
+      notes: [],
+      fleets: [],
+      forgottenFleets: [],
+    });
   });
 
   test("waits with a count per rule where it fits nowhere (I8)", () => {
@@ -376,7 +384,7 @@ describe("a host that drains", () => {
   });
 
   test("stops no more than there is room for elsewhere, however many may be unavailable", () => {
-    const fleet = aFleet({ replicas: 2, update: { maxUnavailable: 2 } });
+    const fleet = aFleet({ replicas: 2, update: anUpdatePolicy({ maxUnavailable: 2 }) });
     const entries = [anEntry(), anEntry({ index: 1 })];
     const seen = [ready(), ready({ index: 1 })];
     const small = { capacity: { vcpuMillis: 500, memoryMib: 256, diskMib: 0 } };

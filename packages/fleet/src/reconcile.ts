@@ -65,6 +65,7 @@ export function reconcile(snapshot: Snapshot): Plan {
     actions: work.actions,
     waiting: work.waiting,
     notes: work.notes,
+    fleets: [],
     forgottenFleets: forgottenFleets(work),
   };
 }
@@ -86,5 +87,5 @@ function forgottenFleets(work: Work): readonly FleetName[] {
 function deposed(own: number, later: number): Plan {
   const text = `orders of epoch ${later} exist; epoch ${own} plans nothing any more`;
   const notes = [{ severity: "warning", text }] as const;
-  return { orders: [], actions: [], waiting: [], notes, forgottenFleets: [] };
+  return { orders: [], actions: [], waiting: [], notes, fleets: [], forgottenFleets: [] };
 }

@@ -3,6 +3,7 @@ import type { Digest, HostName } from "./ids.ts";
 import type { Image } from "./image.ts";
 import type { Orders } from "./orders.ts";
 import type { Report } from "./report.ts";
+import type { Rollout } from "./rollout.ts";
 import type { FleetSpec } from "./spec.ts";
 
 /** What an operator asked of one instance, beyond its fleet's spec. */
@@ -23,6 +24,7 @@ export type FleetRecord = {
   readonly state: "active" | "deleting";
   /** Sorted by index; only instances with a wish are listed. */
   readonly wishes: readonly InstanceWish[];
+  readonly rollout: Rollout;
 };
 
 /** A host as the coordinator sees it. */

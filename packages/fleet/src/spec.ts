@@ -39,8 +39,17 @@ export type RestartPolicy = {
 };
 
 export type UpdatePolicy = {
-  /** How many instances may be not ready at once while a changed template replaces them; ≥ 1. */
+  /**
+   * How many instances may be not ready at once while others are replaced or moved; 0 only where
+   * `maxSurge` is at least 1.
+   */
   readonly maxUnavailable: number;
+  /** How many extra instances of the new template may exist meanwhile. */
+  readonly maxSurge: number;
+  /** So many instances of the new template that have failed stop the update; ≥ 1. */
+  readonly failureThreshold: number;
+  /** Then it is halted, or what it replaced is replaced by the previous template again. */
+  readonly onFailure: "pause" | "rollback";
 };
 
 /** The instance counts as ready once its serial console has shown `text`. */

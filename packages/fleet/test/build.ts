@@ -3,12 +3,14 @@ import type { Digest, FleetName, HostName, ImageName, InstanceName } from "../sr
 import type { Image } from "../src/image.ts";
 import type { OrderedInstance, Orders } from "../src/orders.ts";
 import type { Observed, Report } from "../src/report.ts";
+import { NO_ROLLOUT } from "../src/rollout.ts";
 import type { FleetRecord, HostView, Snapshot } from "../src/snapshot.ts";
 import type {
   ContainerTemplate,
   FleetSpec,
   Placement,
   RestartPolicy,
+  UpdatePolicy,
   VmTemplate,
 } from "../src/spec.ts";
 
@@ -69,6 +71,14 @@ export const aRestartPolicy = (over: Partial<RestartPolicy> = {}): RestartPolicy
   ...over,
 });
 
+export const anUpdatePolicy = (over: Partial<UpdatePolicy> = {}): UpdatePolicy => ({
+  maxUnavailable: 1,
+  maxSurge: 0,
+  failureThreshold: 1,
+  onFailure: "pause",
+  ...over,
+});
+
 export const aSpec = (over: Partial<FleetSpec> = {}): FleetSpec => ({
   name: fleetName("web"),
   replicas: 1,
@@ -76,7 +86,7 @@ export const aSpec = (over: Partial<FleetSpec> = {}): FleetSpec => ({
   template: aContainer(),
   placement: aPlacement(),
   restart: aRestartPolicy(),
-  update: { maxUnavailable: 1 },
+  update: anUpdatePolicy(),
   onHostLoss: "restart",
   onIsolation: "keep",
   ...over,
@@ -94,6 +104,7 @@ export function aFleet(
     template: digestOf(full.name),
     state: "active",
     wishes: [],
+    rollout: NO_ROLLOUT,
     ...over,
   };
 }

@@ -10,6 +10,7 @@ import {
   isDigest,
   isFleetName,
   isImageName,
+  NO_ROLLOUT,
   type Template,
 } from "@evm/fleet";
 import type { ControlState, Versioned, WriteOutcome } from "@evm/store";
@@ -146,7 +147,12 @@ export class Workload {
         backoffMs: 500,
         maxBackoffMs: 4_000,
       },
-      update: { maxUnavailable: random.integer(1, 2) },
+      update: {
+        maxUnavailable: random.integer(1, 2),
+        maxSurge: 0,
+        failureThreshold: 1,
+        onFailure: "pause",
+      },
       onHostLoss: random.chance(0.7) ? "restart" : "wait",
       onIsolation: random.chance(0.5) ? "keep" : "stop",
     });
@@ -190,7 +196,7 @@ export class Workload {
     const image = spec.template.kind === "vm" ? IMAGE : undefined;
     const template = templateDigest(spec.template, image);
     this.#options.world.resources.set(template, spec.template.resources);
-    return { spec, image, template, state: "active", wishes: [] };
+    return { spec, image, template, state: "active", wishes: [], rollout: NO_ROLLOUT };
   }
 
   #template(): Template {

@@ -54,6 +54,8 @@ export type CommitRequest = {
   /** The epoch that the writer holds; the fence. */
   readonly epoch: number;
   readonly orders: readonly Write<Orders>[];
+  /** What the plan changes of declared fleets: the state of their rollouts. */
+  readonly fleets: readonly Write<FleetRecord>[];
   readonly forgottenFleets: readonly {
     readonly name: FleetName;
     readonly expectedRevision: number;
@@ -178,7 +180,7 @@ export const MAX_ORDERS_BYTES = 500_000;
 export const MAX_VALUE_BYTES = 900_000;
 
 /**
- * The most orders and forgotten fleets in one commit, and fleets in one `putFleets`: JetStream's
+ * The most orders and fleets, written or forgotten, in one commit or one `putFleets`: JetStream's
  * atomic batch ends at 1,000 messages, of which a commit needs one for its fence.
  */
 export const MAX_COMMIT_WRITES = 999;

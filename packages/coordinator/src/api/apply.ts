@@ -6,7 +6,16 @@ import {
   type Problem,
   templateDigest,
 } from "@evm/codec";
-import { type FleetName, type FleetRecord, type FleetSpec, type Image, isSame } from "@evm/fleet";
+import {
+  type FleetName,
+  type FleetRecord,
+  type FleetSpec,
+  failuresOf,
+  type Image,
+  isSame,
+  NO_ROLLOUT,
+  updated,
+} from "@evm/fleet";
 import {
   type ApplyFleetsRequest,
   ApplyOutcome,
@@ -64,13 +73,16 @@ export function declaredRecord(
 ): FleetRecord {
   if (before !== undefined) assertActive(before);
   const image = imageOf(context, spec);
-  return {
-    spec,
-    image,
-    template: templateDigest(spec.template, image),
-    state: "active",
-    wishes: before?.wishes.filter((wish) => wish.index < spec.replicas) ?? [],
-  };
+  const template = templateDigest(spec.template, image);
+  if (before === undefined) {
+    return { spec, image, template, state: "active", wishes: [], rollout: NO_ROLLOUT };
+  }
+  const wishes = before.wishes.filter((wish) => wish.index < spec.replicas);
+  if (template === before.template) return { ...before, spec, wishes };
+  const { snapshot } = context.coordinator.picture();
+  const declared = { ...before, spec: { ...spec, template: before.spec.template }, wishes };
+  const next = { digest: template, template: spec.template, image };
+  return updated(declared, next, failuresOf(snapshot, spec.name, template));
 }
 
 function imageOf(context: ApiContext, spec: FleetSpec): Image | undefined {

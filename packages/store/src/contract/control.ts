@@ -174,6 +174,7 @@ export function commitContract(setup: Setup): void {
           { value: orders("h1", epoch, 1), expectedRevision: 0 },
           { value: orders("h2", epoch, 1), expectedRevision: 0 },
         ],
+        fleets: [],
         forgottenFleets: [{ name: fleetName("old"), expectedRevision: written(put) }],
       },
       soon(),
@@ -184,6 +185,33 @@ export function commitContract(setup: Setup): void {
     expect([...state.orders.keys()].sort()).toEqual(["h1", "h2"]);
     expect(state.orders.get(hostName("h2"))?.value).toEqual(orders("h2", epoch, 1));
     expect(state.fleets.size).toBe(0);
+  });
+
+  test("a commit changes fleets together with orders, or neither", async () => {
+    await using world = await setup();
+    const c1 = await world.coordinator("c1");
+    const epoch = await lead(c1, "c1");
+    const before = written(
+      await c1.putFleets([{ value: fleet("web"), expectedRevision: 0 }], soon()),
+    );
+    const commit = (host: string, expectedRevision: number) =>
+      c1.commit(
+        {
+          epoch,
+          orders: [{ value: orders(host, epoch, 1), expectedRevision: 0 }],
+          fleets: [{ value: fleet("web", 7), expectedRevision }],
+          forgottenFleets: [],
+        },
+        soon(),
+      );
+    expect(await commit("h1", before + 1)).toMatchObject({ kind: "rejected" });
+    const outcome = await commit("h2", before);
+    if (outcome.kind !== "committed") throw new Error(outcome.reason);
+    await c1.caughtUp(outcome.revision, soon());
+    const state = c1.control();
+    expect([...state.orders.keys()]).toEqual(["h2"]);
+    expect(state.fleets.get(fleetName("web"))?.value).toEqual(fleet("web", 7));
+    expect(await commit("h3", before)).toMatchObject({ kind: "rejected" });
   });
 
   test("one wrong revision refuses the whole commit", async () => {
@@ -198,6 +226,7 @@ export function commitContract(setup: Setup): void {
             value: orders(host, epoch, 1),
             expectedRevision,
           })),
+          fleets: [],
           forgottenFleets: [],
         },
         soon(),
@@ -220,6 +249,7 @@ export function commitContract(setup: Setup): void {
       {
         epoch,
         orders: [{ value: orders("h1", epoch, 1), expectedRevision: 0 }],
+        fleets: [],
         forgottenFleets: [{ name: fleetName("web"), expectedRevision: 1_000 }],
       },
       soon(),
@@ -239,6 +269,7 @@ export function commitContract(setup: Setup): void {
         {
           epoch: epochOf,
           orders: [{ value: orders(host, epochOf, 1), expectedRevision: 0 }],
+          fleets: [],
           forgottenFleets: [],
         },
         soon(),
@@ -254,7 +285,7 @@ export function commitContract(setup: Setup): void {
     const c1 = await world.coordinator("c1");
     const epoch = await lead(c1, "c1");
     const commit = (of: number) =>
-      c1.commit({ epoch: of, orders: [], forgottenFleets: [] }, soon());
+      c1.commit({ epoch: of, orders: [], fleets: [], forgottenFleets: [] }, soon());
     expect(await commit(epoch)).toMatchObject({ kind: "committed" });
     expect(await commit(epoch - 1)).toMatchObject({ kind: "rejected" });
   });
@@ -270,6 +301,7 @@ export function commitContract(setup: Setup): void {
           { value: orders("h1", epoch, 1), expectedRevision: 0 },
           { value: orders("crowded", epoch, 1, 10_000), expectedRevision: 0 },
         ],
+        fleets: [],
         forgottenFleets: [],
       },
       soon(),
@@ -287,10 +319,10 @@ export function commitContract(setup: Setup): void {
     const epoch = await lead(c1, "c1");
     const hosts = Array.from({ length: MAX_COMMIT_WRITES + 1 }, (_, index) => `h${index}`);
     const writes = hosts.map((host) => ({ value: orders(host, epoch, 1), expectedRevision: 0 }));
-    const commit = c1.commit({ epoch, orders: writes, forgottenFleets: [] }, soon());
+    const commit = c1.commit({ epoch, orders: writes, fleets: [], forgottenFleets: [] }, soon());
     await expect(commit).rejects.toMatchObject({ code: "tooLarge" });
     const most = await c1.commit(
-      { epoch, orders: writes.slice(0, MAX_COMMIT_WRITES), forgottenFleets: [] },
+      { epoch, orders: writes.slice(0, MAX_COMMIT_WRITES), fleets: [], forgottenFleets: [] },
       soon(),
     );
     expect(most).toMatchObject({ kind: "committed" });

@@ -1,16 +1,17 @@
 /** Small valid values, and waiting without sleeping, for the contract suite. */
 import { createHash } from "node:crypto";
-import type {
-  Digest,
-  EventRecord,
-  FleetName,
-  FleetRecord,
-  HostName,
-  Image,
-  ImageName,
-  InstanceName,
-  Orders,
-  Report,
+import {
+  type Digest,
+  type EventRecord,
+  type FleetName,
+  type FleetRecord,
+  type HostName,
+  type Image,
+  type ImageName,
+  type InstanceName,
+  NO_ROLLOUT,
+  type Orders,
+  type Report,
 } from "@evm/fleet";
 import type { CoordinatorStore, EventQuery, HostStore, WriteOutcome } from "../store.ts";
 
@@ -57,7 +58,7 @@ export function fleet(name: string, replicas = 1): FleetRecord {
         backoffMs: 100,
         maxBackoffMs: 10_000,
       },
-      update: { maxUnavailable: 1 },
+      update: { maxUnavailable: 1, maxSurge: 0, failureThreshold: 1, onFailure: "pause" },
       onHostLoss: "restart",
       onIsolation: "keep",
     },
@@ -65,6 +66,7 @@ export function fleet(name: string, replicas = 1): FleetRecord {
     template: digestOf(name),
     state: "active",
     wishes: [{ index: 0, isStopped: true, minIncarnation: 2 }],
+    rollout: NO_ROLLOUT,
   };
 }
 

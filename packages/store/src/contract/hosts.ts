@@ -14,7 +14,7 @@ export function hostContract(setup: Setup): void {
       value: orders(host, epoch, 1),
       expectedRevision: 0,
     }));
-    await c1.commit({ epoch, orders: writes, forgottenFleets: [] }, soon());
+    await c1.commit({ epoch, orders: writes, fleets: [], forgottenFleets: [] }, soon());
     expect(await h1.readOrders(soon())).toEqual(orders("h1", epoch, 1));
   });
 
@@ -28,7 +28,7 @@ export function hostContract(setup: Setup): void {
       async () => (await h1.readOrders(soon()))?.generation === 1,
     );
     const write = { value: orders("h1", epoch, 1), expectedRevision: 0 };
-    await c1.commit({ epoch, orders: [write], forgottenFleets: [] }, soon());
+    await c1.commit({ epoch, orders: [write], fleets: [], forgottenFleets: [] }, soon());
     await seen;
   });
 

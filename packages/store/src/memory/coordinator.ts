@@ -11,7 +11,7 @@ import type {
   Report,
   StoredEvent,
 } from "@evm/fleet";
-import { checkSize, checkWriteCount } from "../limits.ts";
+import { checkSize, checkWriteCount, commitWriteCount } from "../limits.ts";
 import {
   type CommitOutcome,
   type CommitRequest,
@@ -66,7 +66,7 @@ export class MemoryCoordinator extends MemoryClient implements CoordinatorStore 
 
   async commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome> {
     this.reach("committing orders", signal);
-    checkWriteCount("committing orders", request.orders.length + request.forgottenFleets.length);
+    checkWriteCount("committing orders", commitWriteCount(request));
     for (const { value } of request.orders) {
       checkSize(`orders of host ${value.host}`, ordersCodec.encode(value).length, MAX_ORDERS_BYTES);
     }

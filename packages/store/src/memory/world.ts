@@ -83,13 +83,21 @@ export class World {
         return rejected(`orders of ${value.host}: revision ${actual}, not ${expectedRevision}`);
       }
     }
-    for (const { name, expectedRevision } of request.forgottenFleets) {
+    const writtenFleets = request.fleets.map(({ value, expectedRevision }) => ({
+      name: value.spec.name,
+      expectedRevision,
+    }));
+    const touchedFleets = [...writtenFleets, ...request.forgottenFleets];
+    if (!isUnique(touchedFleets.map(({ name }) => name))) return rejected("a fleet comes twice");
+    for (const { name, expectedRevision } of touchedFleets) {
       const actual = fleets.revision(name);
       if (actual !== expectedRevision) {
         return rejected(`fleet ${name}: revision ${actual}, not ${expectedRevision}`);
       }
     }
     for (const { value } of request.orders) orders.put(value.host, value, this.#nextRevision());
+    for (const { value } of request.fleets)
+      fleets.put(value.spec.name, value, this.#nextRevision());
     for (const { name } of request.forgottenFleets) fleets.remove(name, this.#nextRevision());
     return { kind: "committed", revision: this.control.revision };
   }

@@ -12,7 +12,7 @@ import {
   ordersKey,
 } from "@evm/protocol";
 import type { ControlCache, Table } from "../control-cache.ts";
-import { checkSize, checkWriteCount } from "../limits.ts";
+import { checkSize, checkWriteCount, commitWriteCount } from "../limits.ts";
 import {
   type CommitOutcome,
   type CommitRequest,
@@ -48,7 +48,7 @@ export class ControlWriter {
 
   async commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome> {
     const doing = `committing orders in epoch ${request.epoch}`;
-    checkWriteCount(doing, request.orders.length + request.forgottenFleets.length);
+    checkWriteCount(doing, commitWriteCount(request));
     const fence: BatchMessage = {
       subject: keySubject(CONTROL_BUCKET, COMMIT_KEY),
       payload: NOTHING,
@@ -60,10 +60,11 @@ export class ControlWriter {
       checkSize(`orders of host ${value.host}`, payload.length, MAX_ORDERS_BYTES);
       return message(ordersKey(value.host), payload, expectedRevision);
     });
+    const fleets = request.fleets.map((write) => this.#fleetMessage(write));
     const forgotten = request.forgottenFleets.map(({ name, expectedRevision }) =>
       removal(fleetKey(name), expectedRevision),
     );
-    const messages = [fence, ...orders, ...forgotten];
+    const messages = [fence, ...orders, ...fleets, ...forgotten];
     const outcome = await publishBatch(this.#link, doing, messages, signal);
     return outcome.kind === "stored"
       ? { kind: "committed", revision: outcome.sequence }
@@ -77,17 +78,16 @@ export class ControlWriter {
     if (writes.length === 0) return { kind: "written", revision: this.#cache.revision };
     const doing = "writing fleets";
     checkWriteCount(doing, writes.length);
-    const messages = writes.map(({ value, expectedRevision }) => {
-      const { name } = value.spec;
-      const payload = fleetRecordCodec.encode(value);
-      checkSize(`fleet ${name}`, payload.length, MAX_VALUE_BYTES);
-      return message(
-        fleetKey(name),
-        payload,
-        serverRevision(this.#cache.fleets, name, expectedRevision),
-      );
-    });
+    const messages = writes.map((write) => this.#fleetMessage(write));
     return this.#write(doing, messages, signal);
+  }
+
+  #fleetMessage({ value, expectedRevision }: Write<FleetRecord>): BatchMessage {
+    const { name } = value.spec;
+    const payload = fleetRecordCodec.encode(value);
+    checkSize(`fleet ${name}`, payload.length, MAX_VALUE_BYTES);
+    const expected = serverRevision(this.#cache.fleets, name, expectedRevision);
+    return message(fleetKey(name), payload, expected);
   }
 
   async putImage(

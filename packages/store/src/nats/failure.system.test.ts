@@ -61,6 +61,7 @@ describeIf([natsServer], "a server that crashes", () => {
         {
           epoch,
           orders: [{ value: orders("h1", epoch, generation), expectedRevision }],
+          fleets: [],
           forgottenFleets: [],
         },
         soon(),
@@ -114,6 +115,7 @@ describeIf([natsServer], "a cluster that loses the stream's leader", () => {
           {
             epoch: of,
             orders: [{ value: orders(name, of, 1), expectedRevision: 0 }],
+            fleets: [],
             forgottenFleets: [],
           },
           soon(),
@@ -169,7 +171,7 @@ describeIf([natsServer], "a connection that breaks", () => {
       value: orders(`h${index}`, epoch, 1, 500),
       expectedRevision: 0,
     }));
-    const request = { epoch, orders: writes, forgottenFleets: [] };
+    const request = { epoch, orders: writes, fleets: [], forgottenFleets: [] };
     proxy.cutBefore("Nats-Batch-Commit");
     await expect(c1.commit(request, soon())).rejects.toMatchObject({ code: "unavailable" });
 

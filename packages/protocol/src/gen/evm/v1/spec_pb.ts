@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file evm/v1/spec.proto.
  */
 export const file_evm_v1_spec: GenFile = /*@__PURE__*/
-  fileDesc("ChFldm0vdjEvc3BlYy5wcm90bxIGZXZtLnYxIvYCCglGbGVldFNwZWMSDAoEbmFtZRgBIAEoCRIQCghyZXBsaWNhcxgCIAEoDRItCgZsYWJlbHMYAyADKAsyHS5ldm0udjEuRmxlZXRTcGVjLkxhYmVsc0VudHJ5EiIKCHRlbXBsYXRlGAQgASgLMhAuZXZtLnYxLlRlbXBsYXRlEiQKCXBsYWNlbWVudBgFIAEoCzIRLmV2bS52MS5QbGFjZW1lbnQSJgoHcmVzdGFydBgGIAEoCzIVLmV2bS52MS5SZXN0YXJ0UG9saWN5EiQKBnVwZGF0ZRgHIAEoCzIULmV2bS52MS5VcGRhdGVQb2xpY3kSKAoMb25faG9zdF9sb3NzGAggASgOMhIuZXZtLnYxLk9uSG9zdExvc3MSKQoMb25faXNvbGF0aW9uGAkgASgOMhMuZXZtLnYxLk9uSXNvbGF0aW9uGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiigEKCFRlbXBsYXRlEiQKCXJlc291cmNlcxgBIAEoCzIRLmV2bS52MS5SZXNvdXJjZXMSIAoCdm0YAiABKAsyEi5ldm0udjEuVm1UZW1wbGF0ZUgAEi4KCWNvbnRhaW5lchgDIAEoCzIZLmV2bS52MS5Db250YWluZXJUZW1wbGF0ZUgAQgYKBGtpbmQiRgoJUmVzb3VyY2VzEhMKC3ZjcHVfbWlsbGlzGAEgASgNEhIKCm1lbW9yeV9taWIYAiABKA0SEAoIZGlza19taWIYAyABKA0ibgoKVm1UZW1wbGF0ZRINCgVpbWFnZRgBIAEoCRIWCgl1c2VyX2RhdGEYAiABKAlIAIgBARIrCglyZWFkaW5lc3MYAyABKAsyGC5ldm0udjEuQ29uc29sZVJlYWRpbmVzc0IMCgpfdXNlcl9kYXRhIjQKEENvbnNvbGVSZWFkaW5lc3MSDAoEdGV4dBgBIAEoCRISCgp0aW1lb3V0X21zGAIgASgNIqMCChFDb250YWluZXJUZW1wbGF0ZRIPCgVpbWFnZRgBIAEoCUgAEh4KBWJ1aWxkGAIgASgLMg0uZXZtLnYxLkJ1aWxkSAASDwoHY29tbWFuZBgDIAMoCRI/CgtlbnZpcm9ubWVudBgEIAMoCzIqLmV2bS52MS5Db250YWluZXJUZW1wbGF0ZS5FbnZpcm9ubWVudEVudHJ5EiIKBXBvcnRzGAUgAygLMhMuZXZtLnYxLlBvcnRNYXBwaW5nEikKDGhlYWx0aF9jaGVjaxgGIAEoCzITLmV2bS52MS5IZWFsdGhDaGVjaxoyChBFbnZpcm9ubWVudEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCAoGc291cmNlIjMKBUJ1aWxkEhYKDmNvbnRleHRfZGlnZXN0GAEgASgJEhIKCmRvY2tlcmZpbGUYAiABKAkibwoLUG9ydE1hcHBpbmcSFgoOY29udGFpbmVyX3BvcnQYASABKA0SFgoJaG9zdF9wb3J0GAIgASgNSACIAQESIgoIcHJvdG9jb2wYAyABKA4yEC5ldm0udjEuUHJvdG9jb2xCDAoKX2hvc3RfcG9ydCJxCgtIZWFsdGhDaGVjaxIPCgdjb21tYW5kGAEgAygJEhMKC2ludGVydmFsX21zGAIgASgNEhIKCnRpbWVvdXRfbXMYAyABKA0SDwoHcmV0cmllcxgEIAEoDRIXCg9zdGFydF9wZXJpb2RfbXMYBSABKA0ibAoJUGxhY2VtZW50EicKC2NvbnN0cmFpbnRzGAEgAygLMhIuZXZtLnYxLkNvbnN0cmFpbnQSIgoIc3RyYXRlZ3kYAiABKA4yEC5ldm0udjEuU3RyYXRlZ3kSEgoKYXBhcnRfZnJvbRgDIAMoCSJPCgpDb25zdHJhaW50Eg0KBWxhYmVsGAEgASgJEiIKCG9wZXJhdG9yGAIgASgOMhAuZXZtLnYxLk9wZXJhdG9yEg4KBnZhbHVlcxgDIAMoCSKHAQoNUmVzdGFydFBvbGljeRIhCgRtb2RlGAEgASgOMhMuZXZtLnYxLlJlc3RhcnRNb2RlEhQKDG1heF9yZXN0YXJ0cxgCIAEoDRIRCgl3aW5kb3dfbXMYAyABKA0SEgoKYmFja29mZl9tcxgEIAEoDRIWCg5tYXhfYmFja29mZl9tcxgFIAEoDSInCgxVcGRhdGVQb2xpY3kSFwoPbWF4X3VuYXZhaWxhYmxlGAEgASgNKlsKCk9uSG9zdExvc3MSHAoYT05fSE9TVF9MT1NTX1VOU1BFQ0lGSUVEEAASGAoUT05fSE9TVF9MT1NTX1JFU1RBUlQQARIVChFPTl9IT1NUX0xPU1NfV0FJVBACKlkKC09uSXNvbGF0aW9uEhwKGE9OX0lTT0xBVElPTl9VTlNQRUNJRklFRBAAEhUKEU9OX0lTT0xBVElPTl9LRUVQEAESFQoRT05fSVNPTEFUSU9OX1NUT1AQAipICghQcm90b2NvbBIYChRQUk9UT0NPTF9VTlNQRUNJRklFRBAAEhAKDFBST1RPQ09MX1RDUBABEhAKDFBST1RPQ09MX1VEUBACKkwKCFN0cmF0ZWd5EhgKFFNUUkFURUdZX1VOU1BFQ0lGSUVEEAASEwoPU1RSQVRFR1lfU1BSRUFEEAESEQoNU1RSQVRFR1lfUEFDSxACKngKCE9wZXJhdG9yEhgKFE9QRVJBVE9SX1VOU1BFQ0lGSUVEEAASDwoLT1BFUkFUT1JfSU4QARITCg9PUEVSQVRPUl9OT1RfSU4QAhITCg9PUEVSQVRPUl9FWElTVFMQAxIXChNPUEVSQVRPUl9OT1RfRVhJU1RTEAQqeQoLUmVzdGFydE1vZGUSHAoYUkVTVEFSVF9NT0RFX1VOU1BFQ0lGSUVEEAASFwoTUkVTVEFSVF9NT0RFX0FMV0FZUxABEhsKF1JFU1RBUlRfTU9ERV9PTl9GQUlMVVJFEAISFgoSUkVTVEFSVF9NT0RFX05FVkVSEANiBnByb3RvMw");
+  fileDesc("ChFldm0vdjEvc3BlYy5wcm90bxIGZXZtLnYxIvYCCglGbGVldFNwZWMSDAoEbmFtZRgBIAEoCRIQCghyZXBsaWNhcxgCIAEoDRItCgZsYWJlbHMYAyADKAsyHS5ldm0udjEuRmxlZXRTcGVjLkxhYmVsc0VudHJ5EiIKCHRlbXBsYXRlGAQgASgLMhAuZXZtLnYxLlRlbXBsYXRlEiQKCXBsYWNlbWVudBgFIAEoCzIRLmV2bS52MS5QbGFjZW1lbnQSJgoHcmVzdGFydBgGIAEoCzIVLmV2bS52MS5SZXN0YXJ0UG9saWN5EiQKBnVwZGF0ZRgHIAEoCzIULmV2bS52MS5VcGRhdGVQb2xpY3kSKAoMb25faG9zdF9sb3NzGAggASgOMhIuZXZtLnYxLk9uSG9zdExvc3MSKQoMb25faXNvbGF0aW9uGAkgASgOMhMuZXZtLnYxLk9uSXNvbGF0aW9uGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiigEKCFRlbXBsYXRlEiQKCXJlc291cmNlcxgBIAEoCzIRLmV2bS52MS5SZXNvdXJjZXMSIAoCdm0YAiABKAsyEi5ldm0udjEuVm1UZW1wbGF0ZUgAEi4KCWNvbnRhaW5lchgDIAEoCzIZLmV2bS52MS5Db250YWluZXJUZW1wbGF0ZUgAQgYKBGtpbmQiRgoJUmVzb3VyY2VzEhMKC3ZjcHVfbWlsbGlzGAEgASgNEhIKCm1lbW9yeV9taWIYAiABKA0SEAoIZGlza19taWIYAyABKA0ibgoKVm1UZW1wbGF0ZRINCgVpbWFnZRgBIAEoCRIWCgl1c2VyX2RhdGEYAiABKAlIAIgBARIrCglyZWFkaW5lc3MYAyABKAsyGC5ldm0udjEuQ29uc29sZVJlYWRpbmVzc0IMCgpfdXNlcl9kYXRhIjQKEENvbnNvbGVSZWFkaW5lc3MSDAoEdGV4dBgBIAEoCRISCgp0aW1lb3V0X21zGAIgASgNIqMCChFDb250YWluZXJUZW1wbGF0ZRIPCgVpbWFnZRgBIAEoCUgAEh4KBWJ1aWxkGAIgASgLMg0uZXZtLnYxLkJ1aWxkSAASDwoHY29tbWFuZBgDIAMoCRI/CgtlbnZpcm9ubWVudBgEIAMoCzIqLmV2bS52MS5Db250YWluZXJUZW1wbGF0ZS5FbnZpcm9ubWVudEVudHJ5EiIKBXBvcnRzGAUgAygLMhMuZXZtLnYxLlBvcnRNYXBwaW5nEikKDGhlYWx0aF9jaGVjaxgGIAEoCzITLmV2bS52MS5IZWFsdGhDaGVjaxoyChBFbnZpcm9ubWVudEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCAoGc291cmNlIjMKBUJ1aWxkEhYKDmNvbnRleHRfZGlnZXN0GAEgASgJEhIKCmRvY2tlcmZpbGUYAiABKAkibwoLUG9ydE1hcHBpbmcSFgoOY29udGFpbmVyX3BvcnQYASABKA0SFgoJaG9zdF9wb3J0GAIgASgNSACIAQESIgoIcHJvdG9jb2wYAyABKA4yEC5ldm0udjEuUHJvdG9jb2xCDAoKX2hvc3RfcG9ydCJxCgtIZWFsdGhDaGVjaxIPCgdjb21tYW5kGAEgAygJEhMKC2ludGVydmFsX21zGAIgASgNEhIKCnRpbWVvdXRfbXMYAyABKA0SDwoHcmV0cmllcxgEIAEoDRIXCg9zdGFydF9wZXJpb2RfbXMYBSABKA0ibAoJUGxhY2VtZW50EicKC2NvbnN0cmFpbnRzGAEgAygLMhIuZXZtLnYxLkNvbnN0cmFpbnQSIgoIc3RyYXRlZ3kYAiABKA4yEC5ldm0udjEuU3RyYXRlZ3kSEgoKYXBhcnRfZnJvbRgDIAMoCSJPCgpDb25zdHJhaW50Eg0KBWxhYmVsGAEgASgJEiIKCG9wZXJhdG9yGAIgASgOMhAuZXZtLnYxLk9wZXJhdG9yEg4KBnZhbHVlcxgDIAMoCSKHAQoNUmVzdGFydFBvbGljeRIhCgRtb2RlGAEgASgOMhMuZXZtLnYxLlJlc3RhcnRNb2RlEhQKDG1heF9yZXN0YXJ0cxgCIAEoDRIRCgl3aW5kb3dfbXMYAyABKA0SEgoKYmFja29mZl9tcxgEIAEoDRIWCg5tYXhfYmFja29mZl9tcxgFIAEoDSJ8CgxVcGRhdGVQb2xpY3kSFwoPbWF4X3VuYXZhaWxhYmxlGAEgASgNEhEKCW1heF9zdXJnZRgCIAEoDRIZChFmYWlsdXJlX3RocmVzaG9sZBgDIAEoDRIlCgpvbl9mYWlsdXJlGAQgASgOMhEuZXZtLnYxLk9uRmFpbHVyZSpbCgpPbkhvc3RMb3NzEhwKGE9OX0hPU1RfTE9TU19VTlNQRUNJRklFRBAAEhgKFE9OX0hPU1RfTE9TU19SRVNUQVJUEAESFQoRT05fSE9TVF9MT1NTX1dBSVQQAipZCgtPbklzb2xhdGlvbhIcChhPTl9JU09MQVRJT05fVU5TUEVDSUZJRUQQABIVChFPTl9JU09MQVRJT05fS0VFUBABEhUKEU9OX0lTT0xBVElPTl9TVE9QEAIqSAoIUHJvdG9jb2wSGAoUUFJPVE9DT0xfVU5TUEVDSUZJRUQQABIQCgxQUk9UT0NPTF9UQ1AQARIQCgxQUk9UT0NPTF9VRFAQAipMCghTdHJhdGVneRIYChRTVFJBVEVHWV9VTlNQRUNJRklFRBAAEhMKD1NUUkFURUdZX1NQUkVBRBABEhEKDVNUUkFURUdZX1BBQ0sQAip4CghPcGVyYXRvchIYChRPUEVSQVRPUl9VTlNQRUNJRklFRBAAEg8KC09QRVJBVE9SX0lOEAESEwoPT1BFUkFUT1JfTk9UX0lOEAISEwoPT1BFUkFUT1JfRVhJU1RTEAMSFwoTT1BFUkFUT1JfTk9UX0VYSVNUUxAEKnkKC1Jlc3RhcnRNb2RlEhwKGFJFU1RBUlRfTU9ERV9VTlNQRUNJRklFRBAAEhcKE1JFU1RBUlRfTU9ERV9BTFdBWVMQARIbChdSRVNUQVJUX01PREVfT05fRkFJTFVSRRACEhYKElJFU1RBUlRfTU9ERV9ORVZFUhADKlcKCU9uRmFpbHVyZRIaChZPTl9GQUlMVVJFX1VOU1BFQ0lGSUVEEAASFAoQT05fRkFJTFVSRV9QQVVTRRABEhgKFE9OX0ZBSUxVUkVfUk9MTF9CQUNLEAJiBnByb3RvMw");
 
 /**
  * One fleet. Everything but `name` and `template` has a default, given at the field.
@@ -484,15 +484,40 @@ export const RestartPolicySchema: GenMessage<RestartPolicy> = /*@__PURE__*/
   messageDesc(file_evm_v1_spec, 11);
 
 /**
+ * How a changed template replaces the instances of a fleet, and when that stops by itself.
+ *
  * @generated from message evm.v1.UpdatePolicy
  */
 export type UpdatePolicy = Message<"evm.v1.UpdatePolicy"> & {
   /**
-   * How many instances may be not ready at once while others are replaced; at least 1.
+   * How many instances may be not ready at once while others are replaced or moved. 0 only where
+   * `max_surge` is at least 1.
    *
    * @generated from field: uint32 max_unavailable = 1;
    */
   maxUnavailable: number;
+
+  /**
+   * How many extra instances of the new template may exist meanwhile, so that others can be ended;
+   * they are discarded once all others are ready. At most 1,000.
+   *
+   * @generated from field: uint32 max_surge = 2;
+   */
+  maxSurge: number;
+
+  /**
+   * So many instances of the new template that have failed stop the update. 0: 1.
+   *
+   * @generated from field: uint32 failure_threshold = 3;
+   */
+  failureThreshold: number;
+
+  /**
+   * Unspecified: pause.
+   *
+   * @generated from field: evm.v1.OnFailure on_failure = 4;
+   */
+  onFailure: OnFailure;
 };
 
 /**
@@ -724,4 +749,43 @@ export type RestartMode = (typeof RestartMode)[keyof typeof RestartMode] | Unkno
  */
 export const RestartModeSchema: GenEnum<RestartMode> = /*@__PURE__*/
   enumDesc(file_evm_v1_spec, 5);
+
+/**
+ * What becomes of an update at its failure threshold.
+ *
+ * @generated from enum evm.v1.OnFailure
+ */
+export const OnFailure = {
+  /**
+   * @generated from enum value: ON_FAILURE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It is halted, and waits for an operator.
+   *
+   * @generated from enum value: ON_FAILURE_PAUSE = 1;
+   */
+  PAUSE: 1,
+
+  /**
+   * What it replaced is replaced by the previous template again.
+   *
+   * @generated from enum value: ON_FAILURE_ROLL_BACK = 2;
+   */
+  ROLL_BACK: 2,
+} as const;
+
+/**
+ * What becomes of an update at its failure threshold.
+ *
+ * @generated from enum evm.v1.OnFailure
+ */
+export type OnFailure = (typeof OnFailure)[keyof typeof OnFailure] | UnknownEnum;
+
+/**
+ * Describes the enum evm.v1.OnFailure.
+ */
+export const OnFailureSchema: GenEnum<OnFailure> = /*@__PURE__*/
+  enumDesc(file_evm_v1_spec, 6);
 

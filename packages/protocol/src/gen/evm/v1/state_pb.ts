@@ -6,6 +6,8 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Image } from "./image_pb.ts";
 import { file_evm_v1_image } from "./image_pb.ts";
+import type { OrderedTemplate } from "./orders_pb.ts";
+import { file_evm_v1_orders } from "./orders_pb.ts";
 import type { FleetSpec } from "./spec_pb.ts";
 import { file_evm_v1_spec } from "./spec_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -14,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file evm/v1/state.proto.
  */
 export const file_evm_v1_state: GenFile = /*@__PURE__*/
-  fileDesc("ChJldm0vdjEvc3RhdGUucHJvdG8SBmV2bS52MSKuAQoLRmxlZXRSZWNvcmQSHwoEc3BlYxgBIAEoCzIRLmV2bS52MS5GbGVldFNwZWMSHAoFaW1hZ2UYAiABKAsyDS5ldm0udjEuSW1hZ2USFwoPdGVtcGxhdGVfZGlnZXN0GAMgASgJEiEKBXN0YXRlGAQgASgOMhIuZXZtLnYxLkZsZWV0U3RhdGUSJAoGd2lzaGVzGAUgAygLMhQuZXZtLnYxLkluc3RhbmNlV2lzaCJKCgxJbnN0YW5jZVdpc2gSDQoFaW5kZXgYASABKA0SEgoKaXNfc3RvcHBlZBgCIAEoCBIXCg9taW5faW5jYXJuYXRpb24YAyABKA0iPAoKSG9zdFJlY29yZBIMCgRuYW1lGAEgASgJEiAKBWFkbWluGAIgASgOMhEuZXZtLnYxLkhvc3RBZG1pbipbCgpGbGVldFN0YXRlEhsKF0ZMRUVUX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSRkxFRVRfU1RBVEVfQUNUSVZFEAESGAoURkxFRVRfU1RBVEVfREVMRVRJTkcQAipXCglIb3N0QWRtaW4SGgoWSE9TVF9BRE1JTl9VTlNQRUNJRklFRBAAEhUKEUhPU1RfQURNSU5fQUNUSVZFEAESFwoTSE9TVF9BRE1JTl9EUkFJTklORxACYgZwcm90bzM", [file_evm_v1_image, file_evm_v1_spec]);
+  fileDesc("ChJldm0vdjEvc3RhdGUucHJvdG8SBmV2bS52MSLQAQoLRmxlZXRSZWNvcmQSHwoEc3BlYxgBIAEoCzIRLmV2bS52MS5GbGVldFNwZWMSHAoFaW1hZ2UYAiABKAsyDS5ldm0udjEuSW1hZ2USFwoPdGVtcGxhdGVfZGlnZXN0GAMgASgJEiEKBXN0YXRlGAQgASgOMhIuZXZtLnYxLkZsZWV0U3RhdGUSJAoGd2lzaGVzGAUgAygLMhQuZXZtLnYxLkluc3RhbmNlV2lzaBIgCgdyb2xsb3V0GAYgASgLMg8uZXZtLnYxLlJvbGxvdXQiowEKB1JvbGxvdXQSIwoFc3RhdGUYASABKA4yFC5ldm0udjEuUm9sbG91dFN0YXRlEhMKC2hvbGRfcmVhc29uGAIgASgJEikKCHByZXZpb3VzGAMgASgLMhcuZXZtLnYxLk9yZGVyZWRUZW1wbGF0ZRIbChNyb2xsZWRfYmFja19iZWNhdXNlGAQgASgJEhYKDmtub3duX2ZhaWx1cmVzGAUgAygNIkoKDEluc3RhbmNlV2lzaBINCgVpbmRleBgBIAEoDRISCgppc19zdG9wcGVkGAIgASgIEhcKD21pbl9pbmNhcm5hdGlvbhgDIAEoDSI8CgpIb3N0UmVjb3JkEgwKBG5hbWUYASABKAkSIAoFYWRtaW4YAiABKA4yES5ldm0udjEuSG9zdEFkbWluKpIBCgxSb2xsb3V0U3RhdGUSHQoZUk9MTE9VVF9TVEFURV9VTlNQRUNJRklFRBAAEhYKElJPTExPVVRfU1RBVEVfRE9ORRABEhcKE1JPTExPVVRfU1RBVEVfR09JTkcQAhIYChRST0xMT1VUX1NUQVRFX1BBVVNFRBADEhgKFFJPTExPVVRfU1RBVEVfSEFMVEVEEAQqWwoKRmxlZXRTdGF0ZRIbChdGTEVFVF9TVEFURV9VTlNQRUNJRklFRBAAEhYKEkZMRUVUX1NUQVRFX0FDVElWRRABEhgKFEZMRUVUX1NUQVRFX0RFTEVUSU5HEAIqVwoJSG9zdEFkbWluEhoKFkhPU1RfQURNSU5fVU5TUEVDSUZJRUQQABIVChFIT1NUX0FETUlOX0FDVElWRRABEhcKE0hPU1RfQURNSU5fRFJBSU5JTkcQAmIGcHJvdG8z", [file_evm_v1_image, file_evm_v1_orders, file_evm_v1_spec]);
 
 /**
  * A declared fleet, kept under `fleets.<name>`.
@@ -52,6 +54,13 @@ export type FleetRecord = Message<"evm.v1.FleetRecord"> & {
    * @generated from field: repeated evm.v1.InstanceWish wishes = 5;
    */
   wishes: InstanceWish[];
+
+  /**
+   * Where the update to the present template stands. Absent: there was none.
+   *
+   * @generated from field: evm.v1.Rollout rollout = 6;
+   */
+  rollout?: Rollout | undefined;
 };
 
 /**
@@ -60,6 +69,56 @@ export type FleetRecord = Message<"evm.v1.FleetRecord"> & {
  */
 export const FleetRecordSchema: GenMessage<FleetRecord> = /*@__PURE__*/
   messageDesc(file_evm_v1_state, 0);
+
+/**
+ * The update of a fleet to its present template. Begun by the coordinator that takes a changed
+ * template from an operator; ended, halted or rolled back by the leading coordinator, in the
+ * commit of the plan that found it so.
+ *
+ * @generated from message evm.v1.Rollout
+ */
+export type Rollout = Message<"evm.v1.Rollout"> & {
+  /**
+   * @generated from field: evm.v1.RolloutState state = 1;
+   */
+  state: RolloutState;
+
+  /**
+   * Why it is held. Empty where it is not.
+   *
+   * @generated from field: string hold_reason = 2;
+   */
+  holdReason: string;
+
+  /**
+   * What a rollback goes back to. Absent where the fleet never had another template.
+   *
+   * @generated from field: evm.v1.OrderedTemplate previous = 3;
+   */
+  previous?: OrderedTemplate | undefined;
+
+  /**
+   * Why the present template was gone back to, from `previous`. Empty where it was applied.
+   *
+   * @generated from field: string rolled_back_because = 4;
+   */
+  rolledBackBecause: string;
+
+  /**
+   * Sorted indexes of instances whose failure counts no more: it was known when the update began
+   * or was resumed.
+   *
+   * @generated from field: repeated uint32 known_failures = 5;
+   */
+  knownFailures: number[];
+};
+
+/**
+ * Describes the message evm.v1.Rollout.
+ * Use `create(RolloutSchema)` to create a new message.
+ */
+export const RolloutSchema: GenMessage<Rollout> = /*@__PURE__*/
+  messageDesc(file_evm_v1_state, 1);
 
 /**
  * What an operator asked of one instance.
@@ -90,7 +149,7 @@ export type InstanceWish = Message<"evm.v1.InstanceWish"> & {
  * Use `create(InstanceWishSchema)` to create a new message.
  */
 export const InstanceWishSchema: GenMessage<InstanceWish> = /*@__PURE__*/
-  messageDesc(file_evm_v1_state, 1);
+  messageDesc(file_evm_v1_state, 2);
 
 /**
  * What operators set on a host, kept under `hosts.<name>`. No record: active.
@@ -114,7 +173,54 @@ export type HostRecord = Message<"evm.v1.HostRecord"> & {
  * Use `create(HostRecordSchema)` to create a new message.
  */
 export const HostRecordSchema: GenMessage<HostRecord> = /*@__PURE__*/
-  messageDesc(file_evm_v1_state, 2);
+  messageDesc(file_evm_v1_state, 3);
+
+/**
+ * @generated from enum evm.v1.RolloutState
+ */
+export const RolloutState = {
+  /**
+   * @generated from enum value: ROLLOUT_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Every instance is of the present template, and was ready.
+   *
+   * @generated from enum value: ROLLOUT_STATE_DONE = 1;
+   */
+  DONE: 1,
+
+  /**
+   * @generated from enum value: ROLLOUT_STATE_GOING = 2;
+   */
+  GOING: 2,
+
+  /**
+   * Held by an operator until it is resumed; nothing is replaced.
+   *
+   * @generated from enum value: ROLLOUT_STATE_PAUSED = 3;
+   */
+  PAUSED: 3,
+
+  /**
+   * The same, held because so many instances have failed as its policy bears.
+   *
+   * @generated from enum value: ROLLOUT_STATE_HALTED = 4;
+   */
+  HALTED: 4,
+} as const;
+
+/**
+ * @generated from enum evm.v1.RolloutState
+ */
+export type RolloutState = (typeof RolloutState)[keyof typeof RolloutState] | UnknownEnum;
+
+/**
+ * Describes the enum evm.v1.RolloutState.
+ */
+export const RolloutStateSchema: GenEnum<RolloutState> = /*@__PURE__*/
+  enumDesc(file_evm_v1_state, 0);
 
 /**
  * @generated from enum evm.v1.FleetState
@@ -147,7 +253,7 @@ export type FleetState = (typeof FleetState)[keyof typeof FleetState] | UnknownE
  * Describes the enum evm.v1.FleetState.
  */
 export const FleetStateSchema: GenEnum<FleetState> = /*@__PURE__*/
-  enumDesc(file_evm_v1_state, 0);
+  enumDesc(file_evm_v1_state, 1);
 
 /**
  * @generated from enum evm.v1.HostAdmin
@@ -180,5 +286,5 @@ export type HostAdmin = (typeof HostAdmin)[keyof typeof HostAdmin] | UnknownEnum
  * Describes the enum evm.v1.HostAdmin.
  */
 export const HostAdminSchema: GenEnum<HostAdmin> = /*@__PURE__*/
-  enumDesc(file_evm_v1_state, 1);
+  enumDesc(file_evm_v1_state, 2);
 
