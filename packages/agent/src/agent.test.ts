@@ -394,6 +394,31 @@ test("an agent that restarts without a lease adopts what runs, for one lease at 
   expect(world.states()).toEqual({ "web-0000.1": "ready", "web-0001.1": "ready" });
 });
 
+test("an agent that restarts without a lease assumes one as long as the last", async () => {
+  await using world = new AgentWorld();
+  world.leaseMs = 20_000;
+  await world.order([{}], { onIsolation: "stop" });
+  world.start();
+  await world.clock.advance(10_000);
+  await world.stop();
+  world.leaseMs = undefined;
+  world.start();
+  await world.clock.advance(15_000);
+  expect(world.states()).toEqual({ "web-0000.1": "ready" });
+  await world.clock.advance(5_000);
+  expect(world.states()).toEqual({ "web-0000.1": "exited" });
+});
+
+test("a lease on disk that cannot be read is kept aside, and the usual one assumed", async () => {
+  await using world = new AgentWorld();
+  world.stateDir.files.set("lease.json", Buffer.from('{"leaseMs":"long"}'));
+  world.leaseMs = undefined;
+  world.start();
+  await world.clock.advance(1_000);
+  expect(world.stateDir.files.has("lease.json.unreadable")).toBe(true);
+  expect(world.log.join("")).toContain("the usual one is assumed");
+});
+
 test("what must end before the lease is tried again at once, whatever failed before", async () => {
   await using world = new AgentWorld();
   const fault = { code: "unavailable", isAfterEffect: false } as const;

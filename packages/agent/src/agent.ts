@@ -115,7 +115,7 @@ export class Agent {
   /** Works until the signal fires, and leaves everything running. Throws only on a defect. */
   async run(signal: AbortSignal): Promise<void> {
     const { store, log } = this.#options;
-    await Promise.all([this.#orders.load(), this.#history.load()]);
+    await Promise.all([this.#orders.load(), this.#history.load(), this.#lease.load()]);
     const listers = [...this.#listers.values()];
     try {
       await runTogether(

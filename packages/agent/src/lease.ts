@@ -8,13 +8,19 @@
  * `MAX_CLOCK_DRIFT`, and an agent that runs. A frozen agent stops nothing: only a watchdog outside
  * of it could.
  *
- * An agent that has just started does not know what was granted before. It adopts what runs for
- * `ASSUMED_LEASE_MS` at the most, and starts nothing on that account. So where it restarts while it
- * is cut off, I2 holds but for the time that it was down.
+ * An agent that has just started does not know when the last lease was granted, only how long it
+ * was: that is kept on disk. It adopts what runs for so long at the most, and starts nothing on
+ * that account. So where it restarts while it is cut off, I2 holds but for the time that it was
+ * down.
  */
 import type { Clock } from "@evm/fleet";
 import type { HostStore } from "@evm/store";
 import { type Log, withDeadline } from "@evm/telemetry";
+import { z } from "zod";
+import type { StateDir } from "./state-dir.ts";
+
+const FILE = "lease.json";
+const fileSchema = z.object({ leaseMs: z.number().positive() });
 
 const HEARTBEAT_MS = 1_000;
 /** An answer takes milliseconds; a late one is as good as none, the next heartbeat is due. */
@@ -29,7 +35,7 @@ const STOP_MARGIN_MS = 2_500;
 /** How long an instance may take to end by itself when the lease runs out. */
 export const ISOLATION_GRACE_MS = 1_000;
 
-/** What coordinators grant unless they are told otherwise. */
+/** What coordinators grant unless they are told otherwise: for an agent that never got a lease. */
 const ASSUMED_LEASE_MS = 6_000;
 
 /**
@@ -40,6 +46,7 @@ export type LeaseState = "assumed" | "held" | "ending";
 
 export type LeaseOptions = {
   readonly store: Pick<HostStore, "host" | "heartbeat">;
+  readonly stateDir: StateDir;
   readonly clock: Clock;
   readonly log: Log;
   /** Of the orders last applied: part of the heartbeat. */
@@ -51,6 +58,8 @@ export type LeaseOptions = {
 export class Lease {
   readonly #options: LeaseOptions;
   #isGranted = false;
+  /** As it is on disk; undefined where it is not. */
+  #keptMs: number | undefined;
   /** When it can no longer be relied on, on the monotonic clock. */
   #usableUntilMs: number;
 
@@ -68,6 +77,21 @@ export class Lease {
   get remainingMs(): number | undefined {
     const remainingMs = this.#usableUntilMs - this.#options.clock.monotonicMs();
     return remainingMs > 0 ? remainingMs : undefined;
+  }
+
+  /** Takes up how long the lease of an earlier run of the agent was. */
+  async load(): Promise<void> {
+    const { stateDir, clock, log } = this.#options;
+    const content = await stateDir.read(FILE);
+    if (content === undefined) return;
+    try {
+      const { leaseMs } = fileSchema.parse(JSON.parse(new TextDecoder().decode(content)));
+      this.#keptMs = leaseMs;
+      this.#usableUntilMs = usableUntilMs(clock.monotonicMs(), leaseMs);
+    } catch (error) {
+      const aside = await stateDir.setAside(FILE);
+      log.error("the last lease cannot be read; the usual one is assumed", { aside, error });
+    }
   }
 
   /** Sends heartbeats until the signal fires. */
@@ -90,12 +114,25 @@ export class Lease {
       const before = this.state;
       this.#isGranted = true;
       this.#usableUntilMs = usableUntilMs(sentAtMs, grant.leaseMs);
-      if (before === "held" || this.state !== "held") return;
-      log.info("the lease is held", { epoch: grant.epoch, leaseMs: grant.leaseMs });
-      onGained();
+      if (before !== "held" && this.state === "held") {
+        log.info("the lease is held", { epoch: grant.epoch, leaseMs: grant.leaseMs });
+        onGained();
+      }
+      if (grant.leaseMs !== this.#keptMs) await this.#keep(grant.leaseMs);
     } catch (error) {
       signal.throwIfAborted();
       log.debug("no answer to a heartbeat", { state: this.state, error });
+    }
+  }
+
+  /** What cannot be kept is tried again with the next answer; the lease holds all the same. */
+  async #keep(leaseMs: number): Promise<void> {
+    const { stateDir, log } = this.#options;
+    try {
+      await stateDir.write(FILE, Buffer.from(JSON.stringify({ leaseMs })));
+      this.#keptMs = leaseMs;
+    } catch (error) {
+      log.debug("the length of the lease cannot be kept", { leaseMs, error });
     }
   }
 }
