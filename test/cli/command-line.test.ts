@@ -6,7 +6,9 @@ test("an address that cannot be one is refused with what was expected", async ()
   for (const server of ["", "http://h:7070", "h:port", "h:65536", "::1"]) {
     const ran = await evm({ server }, "ps");
     expect([server, ran.code]).toEqual([server, 2]);
-    expect(ran.err).toContain("Expected HOST:PORT, as in 127.0.0.1:7070, or unix:PATH.");
+    expect(ran.err).toContain(
+      "Expected HOST:PORT, as in 127.0.0.1:7070, or unix:PATH; several with",
+    );
   }
 });
 

@@ -25,6 +25,7 @@ export async function evm(options: Evm, ...args: readonly string[]): Promise<Ran
   const program = createProgram({
     terminal,
     now: () => 0,
+    random: () => 0,
     signal,
     hurry: new AbortController().signal,
   });

@@ -63,10 +63,11 @@ export async function uploadContexts(
   using progress = startQuietProgress(terminal);
   for (const [key, context] of contexts) {
     const [folder = ""] = key.split("\n");
-    const requests = pieces(context, (count) => {
-      const size = bytes(context.content.byteLength);
-      progress.update(`uploading ${folder}: ${bytes(count)} of ${size}`);
-    });
+    const requests = () =>
+      pieces(context, (count) => {
+        const size = bytes(context.content.byteLength);
+        progress.update(`uploading ${folder}: ${bytes(count)} of ${size}`);
+      });
     await client.clientStream(ImageService.method.uploadBuildContext, requests, {
       signal,
       deadlineMs: UPLOAD_DEADLINE_MS,

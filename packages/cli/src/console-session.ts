@@ -18,7 +18,7 @@ type Call = BidiCall<{ name: string } | { input: Uint8Array }, OpenConsoleRespon
 export async function consoleSession(context: Context, name: string): Promise<void> {
   const { client, terminal, signal } = context;
   const leave = new AbortController();
-  const call: Call = client.bidi(InstanceService.method.openConsole, {
+  const call: Call = await client.bidi(InstanceService.method.openConsole, {
     signal: AbortSignal.any([signal, leave.signal]),
   });
   await call.write({ name });

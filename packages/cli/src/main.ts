@@ -33,7 +33,13 @@ async function main(): Promise<number> {
     end.abort();
   });
   const terminal = processTerminal();
-  const program = createProgram({ terminal, now: Date.now, signal: end.signal, hurry });
+  const program = createProgram({
+    terminal,
+    now: Date.now,
+    random: Math.random,
+    signal: end.signal,
+    hurry,
+  });
   try {
     await program.parseAsync(process.argv);
     return EXIT_CODES.ok;

@@ -20,11 +20,13 @@ import { addScale } from "./commands/scale.ts";
 import { addRestart, addStart, addStop } from "./commands/start-stop-restart.ts";
 import { addStatus } from "./commands/status.ts";
 import type { Terminal } from "./output/terminal.ts";
-import { createRun, DEFAULT_SERVER, parseServer } from "./runner.ts";
+import { createRun, DEFAULT_SERVER, parseServers } from "./runner.ts";
 
 export type ProgramOptions = {
   readonly terminal: Terminal;
   readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
   /** Fires on Ctrl-C. */
   readonly signal: AbortSignal;
   /** Fires on a second one, while what the first one began goes on. */
@@ -37,21 +39,22 @@ Exit codes:
   1  refused or failed       4  what was waited for did not come in time
   2  bad command or file     5  no coordinator answers`;
 
-export function createProgram({ terminal, now, signal, hurry }: ProgramOptions): Command {
+export function createProgram(options: ProgramOptions): Command {
+  const { terminal, now, random, signal, hurry } = options;
   const program = new Command("evm")
     .description("Runs fleets of virtual machines and containers on a pool of servers.")
     .version(VERSION)
     .addOption(
-      new Option("--server <address>", "coordinator to talk to")
+      new Option("--server <addresses>", "coordinators, any of which will do: h1,h2,h3:7070")
         .env("EVM_SERVER")
-        .argParser(parseServer)
+        .argParser(parseServers)
         .default(DEFAULT_SERVER),
     )
     .option("--json", "print JSON, for scripts")
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .exitOverride()
     .addHelpText("after", EXIT_CODES_HELP);
-  const run = createRun({ program, terminal, now, signal });
+  const run = createRun({ program, terminal, now, random, signal });
   addApply(program, run);
   addPlan(program, run);
   addPs(program, run);
@@ -70,7 +73,7 @@ export function createProgram({ terminal, now, signal, hurry }: ProgramOptions):
   addDelete(program, run);
   addDrain(program, run);
   addUndrain(program, run);
-  addDev(program, { terminal, signal, hurry });
+  addDev(program, { terminal, random, signal, hurry });
   addPrograms(program);
   addCompletion(program, run);
   pointToHelp(program);

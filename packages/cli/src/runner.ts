@@ -1,21 +1,28 @@
 /** Between the command line and a command: its context, and its failures as exit codes. */
-import { GrpcClient, RpcError } from "@evm/protocol";
-import { credentials } from "@grpc/grpc-js";
+import { RpcError } from "@evm/protocol";
 import { type Command, InvalidArgumentError } from "commander";
 import { CliError, EXIT_CODES, fromRpcError } from "./cli-error.ts";
+import { connect } from "./connect.ts";
 import type { Context } from "./context.ts";
 import { styledErr, type Terminal } from "./output/terminal.ts";
 
 const DEFAULT_PORT = 7070;
 export const DEFAULT_SERVER = `127.0.0.1:${DEFAULT_PORT}`;
 
-/** A server as the command line names it: `host`, `host:port`, `[::1]:port` or `unix:path`. */
-export function parseServer(text: string): string {
+/**
+ * Servers as the command line names them, each `host`, `host:port`, `[::1]:port` or `unix:path`,
+ * with commas between them.
+ */
+export const parseServers = (text: string): string => text.split(",").map(parseServer).join(",");
+
+function parseServer(text: string): string {
   if (/^unix:./.test(text)) return text;
   const [, host, port = String(DEFAULT_PORT)] =
-    /^([\w.-]+|\[[\da-f:.]+\])(?::(\d+))?$/i.exec(text) ?? [];
+    /^([\w.-]+|\[[\da-f:.]+\])(?::(\d+))?$/i.exec(text.trim()) ?? [];
   if (host !== undefined && Number(port) <= 65_535) return `${host}:${port}`;
-  throw new InvalidArgumentError("Expected HOST:PORT, as in 127.0.0.1:7070, or unix:PATH.");
+  throw new InvalidArgumentError(
+    "Expected HOST:PORT, as in 127.0.0.1:7070, or unix:PATH; several with commas between them.",
+  );
 }
 
 /** Wraps what a command does. Commander hands on its arguments, then its options. */
@@ -27,18 +34,20 @@ export type RunOptions = {
   readonly program: Command;
   readonly terminal: Terminal;
   readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
   /** Fires on Ctrl-C. */
   readonly signal: AbortSignal;
 };
 
-export function createRun({ program, terminal, now, signal }: RunOptions): Run {
+export function createRun({ program, terminal, now, random, signal }: RunOptions): Run {
   return (action) =>
     async (...given) => {
       const { server = DEFAULT_SERVER, json = false } = program.opts<{
         server?: string;
         json?: boolean;
       }>();
-      using client = new GrpcClient(server, credentials.createInsecure());
+      using client = connect(server, random);
       try {
         await action({ client, terminal, isJson: json, now, signal }, ...given);
       } catch (error) {

@@ -169,12 +169,23 @@ test("a VM needs its image in the catalog, and an image in use stays there", asy
   expect(inUse.message).toBe('image "micro": used by fleets linux');
 });
 
-test("writes that expect another revision are refused", async () => {
+test("writes that expect another revision are refused, but where it is already so", async () => {
   await using cluster = await startCluster();
+  const { client } = cluster;
   await apply(cluster, web(1));
   const scale = { name: "web", replicas: 2, expectedRevision: 999n };
-  const error = await failure(cluster.client.unary(FleetService.method.scaleFleet, scale, soon()));
+  const error = await failure(client.unary(FleetService.method.scaleFleet, scale, soon()));
   expect(error.code).toBe("aborted");
+  const apply2 = { fleets: [web(2)], expectedRevisions: { web: 999n } };
+  const applied = await failure(client.unary(FleetService.method.applyFleets, apply2, soon()));
+  expect(applied.code).toBe("aborted");
+
+  const already = { ...scale, replicas: 1 };
+  const { fleet } = await client.unary(FleetService.method.scaleFleet, already, soon());
+  expect(fleet?.spec?.replicas).toBe(1);
+  const apply1 = { fleets: [web(1)], expectedRevisions: { web: 999n } };
+  const { fleets } = await client.unary(FleetService.method.applyFleets, apply1, soon());
+  expect(fleets[0]?.outcome).toBe(ApplyOutcome.UNCHANGED);
 });
 
 test("an instance is stopped, started again, and restarted afresh", async () => {
@@ -190,7 +201,9 @@ test("an instance is stopped, started again, and restarted afresh", async () => 
   await untilFleet(cluster, "web", (ready) => ready === 1);
   const before = await client.unary(InstanceService.method.getInstance, { name }, soon());
   expect(before.instance?.incarnation).toBe(1);
-  await client.unary(InstanceService.method.restartInstance, { name }, soon());
+  const restart = { name, expectedIncarnation: 1 };
+  const method = InstanceService.method.restartInstance;
+  expect(await client.unary(method, restart, soon())).toMatchObject({ minIncarnation: 2 });
   const { signal } = soon();
   for await (const { instance } of client.serverStream(
     InstanceService.method.watchInstances,
@@ -266,9 +279,10 @@ test("a build context is stored once, and not under a digest that it does not ha
   const upload = async (digest: string, ...parts: readonly string[]) =>
     cluster.client.clientStream(
       ImageService.method.uploadBuildContext,
-      pieces(
-        parts.map((part, at) => ({ digest: at === 0 ? digest : "", data: Buffer.from(part) })),
-      ),
+      () =>
+        pieces(
+          parts.map((part, at) => ({ digest: at === 0 ? digest : "", data: Buffer.from(part) })),
+        ),
       soon(),
     );
   expect(await upload(sha256("abcd"), "ab", "cd")).toMatchObject({ wasPresent: false });
@@ -292,9 +306,9 @@ test("an upload that its client breaks off leaves nothing, and ends here too", a
   }
   const method = ImageService.method.uploadBuildContext;
   const options = { signal: end.signal, deadlineMs: 10_000 };
-  const error = await failure(cluster.client.clientStream(method, brokenOff(), options));
+  const error = await failure(cluster.client.clientStream(method, brokenOff, options));
   expect(error.code).toBe("cancelled");
-  const again = pieces([{ digest, data: Buffer.from("ab") }]);
+  const again = () => pieces([{ digest, data: Buffer.from("ab") }]);
   expect(await cluster.client.clientStream(method, again, soon())).toMatchObject({
     sizeBytes: 2n,
     wasPresent: false,

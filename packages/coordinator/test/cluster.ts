@@ -117,7 +117,11 @@ export async function startCluster(): Promise<TestCluster> {
   };
   const api = await serveApi({ context, address: "127.0.0.1:0", log, metrics });
   const address = `127.0.0.1:${api.port}`;
-  const client = new GrpcClient(address, credentials.createInsecure());
+  const client = new GrpcClient({
+    addresses: address,
+    credentials: credentials.createInsecure(),
+    random: () => 0,
+  });
   return {
     store,
     coordinator,

@@ -1,7 +1,9 @@
 /** Calls by protobuf-es descriptors over grpc-js: every method of every service, fully typed. */
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import type {
   DescMessage,
+  DescMethod,
   DescMethodBiDiStreaming,
   DescMethodClientStreaming,
   DescMethodServerStreaming,
@@ -10,25 +12,28 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
+import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import {
-  type ChannelCredentials,
-  type ChannelOptions,
-  Client,
+  type Client,
   type ClientReadableStream,
   type ClientWritableStream,
   Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
 import { fromServiceError, RpcError } from "./rpc-error.ts";
+import { grpcClock, Servers, type ServersOptions } from "./servers.ts";
 import { deserializer, methodPath, serializer } from "./wire-format.ts";
 
 /**
- * A server that vanished without a word, as in a power cut, is noticed within the sum of both, also
- * by a stream on which nothing comes.
+ * Before a call is repeated, by chance up to this, doubled with each repetition up to the longest:
+ * a takeover takes 2 s, a change of JetStream's leader up to 8 s. The deadline ends it.
  */
-const KEEPALIVE: ChannelOptions = {
-  "grpc.keepalive_time_ms": 10_000,
-  "grpc.keepalive_timeout_ms": 5_000,
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 1_000;
+
+export type GrpcClientOptions = ServersOptions & {
+  /** In [0, 1). */
+  readonly random: () => number;
 };
 
 /** For calls that end by themselves. */
@@ -47,16 +52,21 @@ export type BidiCall<Request, Response> = {
 };
 
 /**
- * A connection to one server, made at the first call. Every failure is an `RpcError`.
+ * Calls to a cluster by the addresses of its servers, each connected to at its first call. A call
+ * that fails because its server is not there, or cannot serve, is made again, on the next server,
+ * until its deadline, if its method says that it may be repeated (`idempotency_level`). A stream
+ * that breaks is for its reader to open again; it then comes from the next server. Every failure is
+ * an `RpcError`.
  *
  *     const { fleet } = await client.unary(FleetService.method.getFleet, { name }, options);
  */
 export class GrpcClient implements Disposable {
-  readonly #client: Client;
+  readonly #servers: Servers;
+  readonly #random: () => number;
 
-  /** @param address `host:port` or `unix:<path>` */
-  constructor(address: string, credentials: ChannelCredentials, options: ChannelOptions = {}) {
-    this.#client = new Client(address, credentials, { ...KEEPALIVE, ...options });
+  constructor({ random, ...options }: GrpcClientOptions) {
+    this.#servers = new Servers(options);
+    this.#random = random;
   }
 
   unary<I extends DescMessage, O extends DescMessage>(
@@ -64,27 +74,30 @@ export class GrpcClient implements Disposable {
     request: MessageInitShape<I>,
     options: CallOptions,
   ): Promise<MessageShape<O>> {
-    const reply = Promise.withResolvers<MessageShape<O>>();
-    const call = this.#client.makeUnaryRequest(
-      methodPath(method),
-      serializer(method.input),
-      deserializer(method.output),
-      create(method.input, request),
-      new Metadata(),
-      { deadline: deadlineOf(options) },
-      (error, value) => settle(reply, error, value),
-    );
-    cancelWith(call, options.signal);
-    return reply.promise;
+    return this.#untilDeadline(method, options, (client, deadline) => {
+      const reply = Promise.withResolvers<MessageShape<O>>();
+      const call = client.makeUnaryRequest(
+        methodPath(method),
+        serializer(method.input),
+        deserializer(method.output),
+        create(method.input, request),
+        new Metadata(),
+        { deadline },
+        (error, value) => settle(reply, error, value, options.signal),
+      );
+      cancelWith(call, options.signal);
+      return reply.promise;
+    });
   }
 
   /** Ends when the server ends it, when `signal` fires, or when the reader stops reading. */
-  serverStream<I extends DescMessage, O extends DescMessage>(
+  async *serverStream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     request: MessageInitShape<I>,
     { signal }: StreamOptions,
-  ): AsyncIterable<MessageShape<O>> {
-    const call = this.#client.makeServerStreamRequest(
+  ): AsyncGenerator<MessageShape<O>> {
+    const client = await this.#servers.choose();
+    const call = client.makeServerStreamRequest(
       methodPath(method),
       serializer(method.input),
       deserializer(method.output),
@@ -92,41 +105,47 @@ export class GrpcClient implements Disposable {
       new Metadata(),
     );
     cancelWith(call, signal);
-    return readAll(call);
+    yield* this.#readAll(client, call, signal);
   }
 
-  async clientStream<I extends DescMessage, O extends DescMessage>(
+  /** @param requests the stream from its beginning, each time that it is asked for */
+  clientStream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodClientStreaming<I, O>,
-    requests: AsyncIterable<MessageInitShape<I>>,
+    requests: () => AsyncIterable<MessageInitShape<I>>,
     options: CallOptions,
   ): Promise<MessageShape<O>> {
-    const reply = Promise.withResolvers<MessageShape<O>>();
-    const ended = new AbortController();
-    const call = this.#client.makeClientStreamRequest(
-      methodPath(method),
-      serializer(method.input),
-      deserializer(method.output),
-      new Metadata(),
-      { deadline: deadlineOf(options) },
-      (error, value) => {
-        settle(reply, error, value);
-        ended.abort();
-      },
-    );
-    cancelWith(call, options.signal);
-    const written = writeAll(call, method.input, requests, ended.signal).catch((error: unknown) => {
-      reply.reject(error);
-      call.cancel();
+    return this.#untilDeadline(method, options, async (client, deadline) => {
+      const reply = Promise.withResolvers<MessageShape<O>>();
+      const ended = new AbortController();
+      const call = client.makeClientStreamRequest(
+        methodPath(method),
+        serializer(method.input),
+        deserializer(method.output),
+        new Metadata(),
+        { deadline },
+        (error, value) => {
+          settle(reply, error, value, options.signal);
+          ended.abort();
+        },
+      );
+      cancelWith(call, options.signal);
+      const written = writeAll(call, method.input, requests(), ended.signal).catch(
+        (error: unknown) => {
+          reply.reject(error);
+          call.cancel();
+        },
+      );
+      const [value] = await Promise.all([reply.promise, written]);
+      return value;
     });
-    const [value] = await Promise.all([reply.promise, written]);
-    return value;
   }
 
-  bidi<I extends DescMessage, O extends DescMessage>(
+  async bidi<I extends DescMessage, O extends DescMessage>(
     method: DescMethodBiDiStreaming<I, O>,
     { signal }: StreamOptions,
-  ): BidiCall<MessageInitShape<I>, MessageShape<O>> {
-    const call = this.#client.makeBidiStreamRequest(
+  ): Promise<BidiCall<MessageInitShape<I>, MessageShape<O>>> {
+    const client = await this.#servers.choose();
+    const call = client.makeBidiStreamRequest(
       methodPath(method),
       serializer(method.input),
       deserializer(method.output),
@@ -136,7 +155,7 @@ export class GrpcClient implements Disposable {
     call.once("status", () => ended.abort());
     cancelWith(call, signal);
     return {
-      responses: readAll(call),
+      responses: this.#readAll(client, call, signal),
       write: (request) => write(call, create(method.input, request), ended.signal),
       end: () => call.end(),
     };
@@ -144,23 +163,90 @@ export class GrpcClient implements Disposable {
 
   /** Ends every open call. */
   [Symbol.dispose](): void {
-    this.#client.close();
+    this.#servers[Symbol.dispose]();
+  }
+
+  /** Makes a call, and makes it again where that is safe and may help. */
+  async #untilDeadline<T>(
+    { idempotency }: DescMethod,
+    { signal, deadlineMs }: CallOptions,
+    attempt: (client: Client, deadline: number) => Promise<T>,
+  ): Promise<T> {
+    const deadline = grpcClock.now() + deadlineMs;
+    const isRepeatable = idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN;
+    for (let longestMs = FIRST_PAUSE_MS; ; longestMs = Math.min(2 * longestMs, LONGEST_PAUSE_MS)) {
+      const client = await this.#servers.choose();
+      try {
+        const reply = await attempt(client, deadline);
+        this.#servers.answered();
+        return reply;
+      } catch (error) {
+        if (!this.#isElsewhere(client, error) || !isRepeatable) throw error;
+        const pauseMs = longestMs * this.#random();
+        if (!this.#servers.haveAnswered || grpcClock.now() + pauseMs >= deadline) throw error;
+        await sleep(pauseMs, undefined, { signal }).catch(() => {
+          throw new RpcError("cancelled", "call: cancelled before it was repeated", {
+            cause: error,
+          });
+        });
+      }
+    }
+  }
+
+  #readAll<T>(
+    client: Client,
+    call: ClientReadableStream<T>,
+    signal: AbortSignal,
+  ): AsyncGenerator<T> {
+    // A reader that stops early hears nothing of the end that it caused; unheard errors end Node.
+    call.on("error", () => {});
+    return this.#messagesOf(client, call, signal);
+  }
+
+  async *#messagesOf<T>(
+    client: Client,
+    call: ClientReadableStream<T>,
+    signal: AbortSignal,
+  ): AsyncGenerator<T> {
+    const messages: AsyncIterable<T> = call;
+    try {
+      for await (const message of messages) {
+        this.#servers.answered();
+        yield message;
+      }
+    } catch (thrown) {
+      const error = isServiceError(thrown) ? failureOf(thrown, signal) : thrown;
+      this.#isElsewhere(client, error);
+      throw error;
+    } finally {
+      call.cancel();
+    }
+  }
+
+  /** Whether a failure is one that another server may not have; then calls go to the next one. */
+  #isElsewhere(client: Client, error: unknown): boolean {
+    if (!(error instanceof RpcError) || error.code !== "unavailable") return false;
+    this.#servers.failed(client, error);
+    return true;
   }
 }
-
-/** grpc-js counts deadlines on the system's clock and takes no other: nothing to inject. */
-const grpcClock: { now(): number } = Date;
-
-const deadlineOf = ({ deadlineMs }: CallOptions): number => grpcClock.now() + deadlineMs;
 
 function settle<T>(
   reply: PromiseWithResolvers<T>,
   error: ServiceError | null,
   value: T | undefined,
+  signal: AbortSignal,
 ): void {
-  if (error !== null) reply.reject(fromServiceError(error));
+  if (error !== null) reply.reject(failureOf(error, signal));
   else if (value === undefined) reply.reject(new RpcError("internal", "call: an empty reply"));
   else reply.resolve(value);
+}
+
+/** A server that ends cancels what it has not answered; to its client, it is not there. */
+function failureOf(error: ServiceError, signal: AbortSignal): RpcError {
+  const failure = fromServiceError(error);
+  if (failure.code !== "cancelled" || signal.aborted) return failure;
+  return new RpcError("unavailable", "the server broke off the call", { cause: error });
 }
 
 type Cancellable = { cancel(): void; once(event: "status", listener: () => void): unknown };
@@ -170,23 +256,6 @@ function cancelWith(call: Cancellable, signal: AbortSignal): void {
   if (signal.aborted) cancel();
   signal.addEventListener("abort", cancel, { once: true });
   call.once("status", () => signal.removeEventListener("abort", cancel));
-}
-
-function readAll<T>(call: ClientReadableStream<T>): AsyncIterable<T> {
-  // A reader that stops early hears nothing of the end that it caused; unheard errors end Node.
-  call.on("error", () => {});
-  return messagesOf(call);
-}
-
-async function* messagesOf<T>(call: ClientReadableStream<T>): AsyncGenerator<T> {
-  const messages: AsyncIterable<T> = call;
-  try {
-    yield* messages;
-  } catch (error) {
-    throw isServiceError(error) ? fromServiceError(error) : error;
-  } finally {
-    call.cancel();
-  }
 }
 
 const isServiceError = (error: unknown): error is ServiceError =>

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import { credentials, Server, ServerCredentials } from "@grpc/grpc-js";
+import { type ChannelOptions, credentials, Server, ServerCredentials } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ServerReflection } from "./gen/grpc/reflection/v1/reflection_pb.ts";
 import {
@@ -91,6 +91,14 @@ let server: Server;
 let port: number;
 let client: GrpcClient;
 
+const clientOf = (addresses: string, channel: ChannelOptions = {}): GrpcClient =>
+  new GrpcClient({
+    addresses,
+    credentials: credentials.createInsecure(),
+    channel,
+    random: () => 0,
+  });
+
 beforeEach(async () => {
   seen = { cancelled: Promise.withResolvers(), released: Promise.withResolvers() };
   server = new Server();
@@ -105,7 +113,7 @@ beforeEach(async () => {
       error === null ? resolve(bound) : reject(error),
     );
   });
-  client = new GrpcClient(`127.0.0.1:${port}`, credentials.createInsecure());
+  client = clientOf(`127.0.0.1:${port}`);
 });
 
 afterEach(() => {
@@ -190,7 +198,7 @@ describe("unary calls", () => {
   });
 
   test("to a server that is not there are unavailable, and may be tried again", async () => {
-    using nobody = new GrpcClient("127.0.0.1:1", credentials.createInsecure());
+    using nobody = clientOf("127.0.0.1:1");
     const error = await failure(nobody.unary(FleetService.method.getFleet, {}, options));
     expect(error).toMatchObject({ code: "unavailable", isTransient: true, isAnswer: false });
     expect(error).toHaveProperty("message", "connect ECONNREFUSED 127.0.0.1:1");
@@ -247,7 +255,11 @@ describe("server streams", () => {
 
 describe("client streams", () => {
   const upload = (count: number) =>
-    client.clientStream(ImageService.method.uploadBuildContext, blocks(count, 100_000), options);
+    client.clientStream(
+      ImageService.method.uploadBuildContext,
+      () => blocks(count, 100_000),
+      options,
+    );
 
   test("send everything and give the reply", async () => {
     expect((await upload(9)).sizeBytes).toBe(900_000n);
@@ -262,7 +274,7 @@ describe("client streams", () => {
       yield { data: Buffer.alloc(1) };
       throw new RangeError("unreadable");
     };
-    const call = client.clientStream(ImageService.method.uploadBuildContext, broken(), options);
+    const call = client.clientStream(ImageService.method.uploadBuildContext, broken, options);
     await expect(call).rejects.toThrow(new RangeError("unreadable"));
   });
 });
@@ -278,8 +290,8 @@ test("a stream on which nothing comes fails where the server vanished without a 
   const address = proxy.address();
   if (address === null || typeof address === "string") throw new Error("proxy: no port");
   const soon = { "grpc.keepalive_time_ms": 20, "grpc.keepalive_timeout_ms": 20 };
-  using far = new GrpcClient(`127.0.0.1:${address.port}`, credentials.createInsecure(), soon);
-  const call = far.bidi(InstanceService.method.openConsole, options);
+  using far = clientOf(`127.0.0.1:${address.port}`, soon);
+  const call = await far.bidi(InstanceService.method.openConsole, options);
   await call.write({ input: Buffer.from("abc") });
   const responses = call.responses[Symbol.asyncIterator]();
   expect((await responses.next()).done).toBe(false);
@@ -289,7 +301,7 @@ test("a stream on which nothing comes fails where the server vanished without a 
 });
 
 test("both sides of a bidirectional call talk until one ends it", async () => {
-  const call = client.bidi(InstanceService.method.openConsole, options);
+  const call = await client.bidi(InstanceService.method.openConsole, options);
   const answers: string[] = [];
   await call.write({ input: Buffer.from("abc") });
   for await (const { output } of call.responses) {
@@ -302,7 +314,7 @@ test("both sides of a bidirectional call talk until one ends it", async () => {
 
 describe("reflection", () => {
   const ask = async (messageRequest: Parameters<typeof request>[0]) => {
-    const call = client.bidi(ServerReflection.method.serverReflectionInfo, options);
+    const call = await client.bidi(ServerReflection.method.serverReflectionInfo, options);
     await call.write(request(messageRequest));
     call.end();
     for await (const { messageResponse } of call.responses) return messageResponse;

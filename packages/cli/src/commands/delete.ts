@@ -6,6 +6,7 @@ import { ask } from "../output/ask.ts";
 import { phaseCounts } from "../output/format.ts";
 import { messageLine } from "../output/json.ts";
 import type { Run } from "../runner.ts";
+import { unlessGone } from "../unless-gone.ts";
 import { fleetStates } from "../watch/states.ts";
 import { waitFor } from "../watch/wait-for.ts";
 import { addWaitOptions, type WaitOptions } from "../watch/wait-options.ts";
@@ -30,7 +31,7 @@ export function addDelete(program: Command, run: Run): void {
       const names = [...new Set(given)];
       const fleets = await Promise.all(names.map((name) => findFleet(context, name)));
       if (options.yes !== true) await confirm(context, fleets);
-      for (const name of names) await deleteFleet(context, name);
+      for (const fleet of fleets) await deleteFleet(context, fleet);
       if (options.wait === true) await waitUntilGone(context, names, options.timeout);
     }),
   );
@@ -57,12 +58,15 @@ async function confirm({ terminal, signal }: Context, fleets: readonly Fleet[]):
   throw new CliError("failed", "not confirmed; nothing was changed");
 }
 
-async function deleteFleet(context: Context, name: string): Promise<void> {
-  const method = FleetService.method.deleteFleet;
-  const reply = await context.client.unary(method, { name }, callOptions(context));
+async function deleteFleet(context: Context, fleet: Fleet): Promise<void> {
   const { terminal, isJson } = context;
+  const name = fleet.spec?.name ?? "";
+  const method = FleetService.method.deleteFleet;
+  const reply = await unlessGone(context.client.unary(method, { name }, callOptions(context)));
   terminal.out(
-    isJson ? messageLine(DeleteFleetResponseSchema, reply) : `${name} is being deleted\n`,
+    isJson
+      ? messageLine(DeleteFleetResponseSchema, reply ?? { fleet })
+      : `${name} is being deleted\n`,
   );
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { CliError } from "../cli-error.ts";
+import { connect } from "../connect.ts";
 import { styled, type Terminal } from "../output/terminal.ts";
 import { DEFAULT_SERVER } from "../runner.ts";
 import { removeEverything } from "./dev/clean-up.ts";
@@ -14,6 +15,8 @@ type Options = {
 
 type DevContext = {
   readonly terminal: Terminal;
+  /** In [0, 1). */
+  readonly random: () => number;
   /** Fires on Ctrl-C. */
   readonly signal: AbortSignal;
   /** Fires on a second one. */
@@ -37,7 +40,7 @@ export function addDev(program: Command, context: DevContext): void {
 }
 
 async function dev(options: Options, context: DevContext): Promise<void> {
-  const { terminal, signal } = context;
+  const { terminal, random, signal } = context;
   const isEphemeral = options.ephemeral === true;
   if (isEphemeral && options.data !== undefined) {
     throw new CliError("usage", "--ephemeral uses a folder of its own; leave --data out");
@@ -49,6 +52,7 @@ async function dev(options: Options, context: DevContext): Promise<void> {
       port: parsePort(options.port),
       isVerbose: options.verbose === true,
       terminal,
+      random,
       environment: process.env,
     },
     signal,
@@ -62,13 +66,16 @@ async function dev(options: Options, context: DevContext): Promise<void> {
 async function end(
   cluster: DevCluster,
   isEphemeral: boolean,
-  { terminal, hurry }: DevContext,
+  { terminal, random, hurry }: DevContext,
 ): Promise<void> {
   try {
     // Without one of its parts nothing can be cleaned up.
     cluster.failed.throwIfAborted();
     const stop = AbortSignal.any([hurry, cluster.failed]);
-    if (isEphemeral) await removeEverything(cluster.api, terminal, stop);
+    if (isEphemeral) {
+      using client = connect(cluster.api, random);
+      await removeEverything(client, terminal, stop);
+    }
   } catch (error) {
     if (isEphemeral) {
       terminal.err(

@@ -2,6 +2,7 @@ import {
   type Event,
   EventService,
   ListEventsResponseSchema,
+  type RpcError,
   Severity,
   WatchEventsResponseSchema,
 } from "@evm/protocol";
@@ -10,6 +11,7 @@ import { type Context, callOptions } from "../context.ts";
 import { messageJson, messageLine } from "../output/json.ts";
 import { styled, type Terminal, widthOf } from "../output/terminal.ts";
 import type { Run } from "../runner.ts";
+import { reopened } from "../watch/reopened.ts";
 
 type Options = {
   readonly watch?: boolean;
@@ -81,10 +83,14 @@ async function follow(
     terminal.out(isJson ? messageLine(WatchEventsResponseSchema, { event }) : line(event));
   };
   for (const event of before) show(event);
-  const request = { filter, afterSequence: before.at(-1)?.sequence ?? 0n };
+  let afterSequence = before.at(-1)?.sequence ?? 0n;
   const method = EventService.method.watchEvents;
-  for await (const { event } of client.serverStream(method, request, { signal })) {
-    if (event !== undefined) show(event);
+  const open = () => client.serverStream(method, { filter, afterSequence }, { signal });
+  const onBreak = ({ message }: RpcError) => terminal.err(`${message}; trying again\n`);
+  for await (const { event } of reopened({ open, onBreak, signal })) {
+    if (event === undefined) continue;
+    show(event);
+    afterSequence = event.sequence;
   }
 }
 

@@ -1,10 +1,12 @@
 import { ImageService, ListImagesResponseSchema } from "@evm/protocol";
 import type { Command } from "commander";
+import { CliError } from "../cli-error.ts";
 import { callOptions } from "../context.ts";
 import { imageTable } from "../image-table.ts";
 import { listImages } from "../lists.ts";
 import { messageJson } from "../output/json.ts";
 import type { Run } from "../runner.ts";
+import { unlessGone } from "../unless-gone.ts";
 import { addAddImage } from "./images-add.ts";
 
 export function addImages(program: Command, run: Run): void {
@@ -34,8 +36,12 @@ export function addImages(program: Command, run: Run): void {
     .addHelpText("after", "\nExample:\n  evm images remove debian-12")
     .action(
       run(async (context, name: string) => {
+        const known = await listImages(context);
+        if (!known.some(({ image }) => image?.name === name)) {
+          throw new CliError("notFound", `image "${name}": there is none of this name`);
+        }
         const method = ImageService.method.removeImage;
-        await context.client.unary(method, { name }, callOptions(context));
+        await unlessGone(context.client.unary(method, { name }, callOptions(context)));
         context.terminal.out(context.isJson ? "{}\n" : `${name} removed\n`);
       }),
     );

@@ -60,8 +60,11 @@ export function addRestart(program: Command, run: Run): void {
     .addHelpText("after", "\nExample:\n  evm restart school-linux-0001 --wait");
   addWaitOptions(command, "the new incarnation is ready").action(
     run(async (context, name: string, options: WaitOptions) => {
-      const method = InstanceService.method.restartInstance;
-      const reply = await context.client.unary(method, { name }, callOptions(context));
+      const { getInstance, restartInstance: method } = InstanceService.method;
+      const { client } = context;
+      const { instance: before } = await client.unary(getInstance, { name }, callOptions(context));
+      const request = { name, expectedIncarnation: before?.incarnation ?? 0 };
+      const reply = await client.unary(method, request, callOptions(context));
       const { minIncarnation } = reply;
       const isDone = (now: Instance) => now.incarnation >= minIncarnation && isReady(now);
       const instance = await settled(context, reply.instance, options, isDone);

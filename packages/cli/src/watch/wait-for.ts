@@ -1,13 +1,10 @@
 /** Waiting until what was asked for has become so. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { RpcError } from "@evm/protocol";
 import { CliError } from "../cli-error.ts";
 import type { Context } from "../context.ts";
 import { duration } from "../output/format.ts";
 import { startProgress } from "../output/progress.ts";
-
-/** Before a watch that broke is opened again: coordinators take seconds to take over. */
-const REOPEN_GAP_MS = 500;
+import { reopened } from "./reopened.ts";
 
 /** What is waited for, on states that come as they change. */
 export type Wait<State> = {
@@ -34,21 +31,18 @@ export async function waitFor<State>(
   using progress = startProgress(context.terminal);
   let last: { readonly state: State } | undefined;
   let failure = "nothing was heard";
-  while (!signal.aborted) {
-    try {
-      for await (const state of wait.watch(signal)) {
-        last = { state };
-        if (wait.isDone(state)) return state;
-        progress.update(wait.progress(state));
-      }
-      await sleep(REOPEN_GAP_MS, undefined, { signal });
-    } catch (error) {
-      if (signal.aborted) break;
-      if (!(error instanceof RpcError && error.isTransient)) throw error;
-      failure = error.message;
-      progress.tell(`${failure}; trying again`);
-      await sleep(REOPEN_GAP_MS, undefined, { signal }).catch(() => undefined);
+  const onBreak = ({ message }: RpcError) => {
+    failure = message;
+    progress.tell(`${message}; trying again`);
+  };
+  try {
+    for await (const state of reopened({ open: () => wait.watch(signal), onBreak, signal })) {
+      last = { state };
+      if (wait.isDone(state)) return state;
+      progress.update(wait.progress(state));
     }
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
   context.signal.throwIfAborted();
   const missing = last === undefined ? failure : await whatIsMissing(wait, last.state);

@@ -151,10 +151,10 @@ function prepare(
   const writes: Write<FleetRecord>[] = [];
   const applied = specs.map((spec) => {
     const before = fleets.get(spec.name);
-    assertRevision(spec.name, expectedRevisions[spec.name], before);
     const value = declaredRecord(context, spec, before?.value);
     const outcome = outcomeOf(before?.value, value);
     if (outcome !== ApplyOutcome.UNCHANGED) {
+      assertRevision(spec.name, expectedRevisions[spec.name], before);
       writes.push({ value, expectedRevision: before?.revision ?? 0 });
     }
     return { name: spec.name, outcome };

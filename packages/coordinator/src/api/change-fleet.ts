@@ -27,11 +27,11 @@ export function changeFleet(context: ApiContext, request: FleetChange): Promise<
   const what = `fleet "${name}"`;
   const write = () => {
     const { value, revision } = findFleet(context, name);
+    const changed = change(value);
+    if (changed === value) return undefined;
     if (expectedRevision !== undefined && BigInt(revision) !== expectedRevision) {
       throw outdated(what, expectedRevision, revision);
     }
-    const changed = change(value);
-    if (changed === value) return undefined;
     return context.store.putFleets([{ value: changed, expectedRevision: revision }], signal);
   };
   return compareAndSet(context, { what, write, signal });

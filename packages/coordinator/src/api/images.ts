@@ -76,11 +76,12 @@ async function putImage(
   const what = `image "${image.name}"`;
   const write = () => {
     const found = store.control().images.get(image.name);
+    if (isSame(found?.value, image)) return undefined;
     const revision = found?.revision ?? 0;
     if (expected !== undefined && BigInt(revision) !== expected) {
       throw outdated(what, expected, revision);
     }
-    return isSame(found?.value, image) ? undefined : store.putImage(image, revision, signal);
+    return store.putImage(image, revision, signal);
   };
   await compareAndSet(context, { what, write, signal });
 }

@@ -48,9 +48,11 @@ export function instanceHandlers(context: ApiContext): Handlers<typeof InstanceS
       const wish = (before: InstanceWish) => ({ ...before, isStopped: true });
       return { instance: instanceToWire(await changeWish(context, newest(name), wish, signal)) };
     },
-    async restartInstance({ name }, { signal }) {
+    async restartInstance({ name, expectedIncarnation }, { signal }) {
       const view = newest(name);
-      const minIncarnation = view.incarnation + 1;
+      const minIncarnation = incarnationAfter(view, expectedIncarnation);
+      if (view.incarnation >= minIncarnation)
+        return { instance: instanceToWire(view), minIncarnation };
       const wish = ({ index }: InstanceWish) => ({ index, isStopped: false, minIncarnation });
       const instance = instanceToWire(await changeWish(context, view, wish, signal));
       return { instance, minIncarnation };
@@ -78,6 +80,22 @@ function newestOf(context: ApiContext, name: string): InstanceView {
   const found = context.coordinator.picture().newest(name);
   if (found === undefined) throw notFound("instance", name);
   return found;
+}
+
+/** What replaces the incarnation that a client expects; throws where there was none such yet. */
+function incarnationAfter(
+  { name, incarnation }: InstanceView,
+  expected: number | undefined,
+): number {
+  if (expected === undefined) {
+    const description = "missing: which incarnation is to be replaced, as GetInstance gives it";
+    throw new RpcError("invalidArgument", `expected_incarnation: ${description}`, {
+      violations: [{ field: "expected_incarnation", description }],
+    });
+  }
+  if (expected <= incarnation) return expected + 1;
+  const text = `expected incarnation ${expected}, found ${incarnation}; read it again`;
+  throw new RpcError("aborted", `instance "${name}": ${text}`);
 }
 
 function isAskedFor(view: InstanceView, request: ListInstancesRequest): boolean {

@@ -1,7 +1,6 @@
 /** Leaves nothing behind: deletes every fleet and waits until the host has removed what it ran. */
 import { setTimeout as delay } from "node:timers/promises";
-import { FleetService, GrpcClient, RpcError } from "@evm/protocol";
-import { credentials } from "@grpc/grpc-js";
+import { FleetService, type GrpcClient, RpcError } from "@evm/protocol";
 import { CliError } from "../../cli-error.ts";
 import { type CallContext, callOptions } from "../../context.ts";
 import { listFleets, listHosts } from "../../lists.ts";
@@ -14,11 +13,10 @@ const LOOK_INTERVAL_MS = 200;
 
 /** Fails where something is left after the time is up, or when `stop` fires; says what. */
 export async function removeEverything(
-  api: string,
+  client: GrpcClient,
   terminal: Terminal,
   stop: AbortSignal,
 ): Promise<void> {
-  using client = new GrpcClient(api, credentials.createInsecure());
   const signal = AbortSignal.any([stop, AbortSignal.timeout(CLEAN_UP_TIMEOUT_MS)]);
   const context: CallContext = { client, signal };
   using progress = startProgress(terminal);

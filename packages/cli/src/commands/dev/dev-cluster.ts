@@ -6,6 +6,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { CliError } from "../../cli-error.ts";
+import { connect } from "../../connect.ts";
 import { duration } from "../../output/format.ts";
 import { startQuietProgress } from "../../output/progress.ts";
 import type { Terminal } from "../../output/terminal.ts";
@@ -23,6 +24,8 @@ export type DevOptions = {
   readonly port: number;
   readonly isVerbose: boolean;
   readonly terminal: Terminal;
+  /** In [0, 1). */
+  readonly random: () => number;
   readonly environment: NodeJS.ProcessEnv;
 };
 
@@ -122,7 +125,8 @@ export class DevCluster {
     this.#host = String(ready.fields["host"]);
     try {
       const either = AbortSignal.any([signal, this.failed]);
-      await untilHostIsUp({ api: this.#api, host: this.#host }, either);
+      using client = connect(this.#api, this.#options.random);
+      await untilHostIsUp({ client, signal: either }, this.#host);
     } catch (error) {
       this.failed.throwIfAborted();
       throw error;

@@ -1,16 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { GrpcClient, Liveness } from "@evm/protocol";
-import { credentials } from "@grpc/grpc-js";
+import { Liveness } from "@evm/protocol";
+import type { CallContext } from "../../context.ts";
 import { listHosts } from "../../lists.ts";
 
 const LOOK_INTERVAL_MS = 100;
 
 /** Until then the coordinator has not heard of the host, and plans nothing for it. */
-export async function untilHostIsUp(
-  { api, host: name }: { readonly api: string; readonly host: string },
-  signal: AbortSignal,
-): Promise<void> {
-  using client = new GrpcClient(api, credentials.createInsecure());
+export async function untilHostIsUp({ client, signal }: CallContext, name: string): Promise<void> {
   for (;;) {
     const hosts = await listHosts({ client, signal });
     if (hosts.some((host) => host.name === name && isUp(host))) return;
