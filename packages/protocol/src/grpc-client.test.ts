@@ -170,7 +170,7 @@ test("where nobody ever answered, a call fails at once", async () => {
   await expect(whoAnswers(client)).rejects.toMatchObject({ code: "unavailable" });
 });
 
-test("a stream whose server is killed breaks, and comes from the next one when opened again", async () => {
+test("a stream whose server is killed breaks; opened again, it comes from the next", async () => {
   await using first = await startServer("first");
   await using second = await startServer("second");
   using client = clientOf(first, second);
