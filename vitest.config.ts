@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 const SYSTEM = "**/*.system.test.ts";
 const HOST = "**/*.host.test.ts";
 const E2E = "test/e2e/**/*.test.ts";
+const CHAOS = "test/chaos/**/*.chaos.test.ts";
 const NOT_OURS = ["**/node_modules/**", "tools/**", "dist/**"];
 
 /** One file at a time, after the projects before it: these tests share a machine's daemons. */
@@ -29,7 +30,7 @@ export default defineConfig({
           // Against tests that hang; a busy machine takes its time to start a program.
           testTimeout: 60_000,
           include: ["packages/**/*.test.ts", "scripts/**/*.test.ts", "test/**/*.test.ts"],
-          exclude: [...NOT_OURS, SYSTEM, HOST, E2E],
+          exclude: [...NOT_OURS, SYSTEM, HOST, E2E, CHAOS],
         },
       },
       serial("system", 1, SYSTEM, [E2E]),
@@ -37,6 +38,14 @@ export default defineConfig({
       {
         test: {
           ...serial("e2e", 3, E2E, []).test,
+          globalSetup: ["test/e2e/setup.ts"],
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
+        },
+      },
+      {
+        test: {
+          ...serial("chaos", 4, CHAOS, []).test,
           globalSetup: ["test/e2e/setup.ts"],
           testTimeout: 240_000,
           hookTimeout: 240_000,

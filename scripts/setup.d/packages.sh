@@ -7,6 +7,7 @@ packages=(
   genisoimage                                   # cloud-init seeds
   busybox-static cpio e2fsprogs                 # the micro guest and the container image
   tini                                          # reaps orphans where PID 1 does it late
+  faketime                                      # a wall clock that the chaos tests can set
   iproute2 dnsmasq-base                         # networks of guests
   ca-certificates git procps util-linux         # set-up and checks
 )

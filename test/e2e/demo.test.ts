@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { describeIf, docker, guest, libvirt, natsServer, root } from "../support/requires.ts";
+import { run } from "../support/run.ts";
 import * as machine from "./support/footprint.ts";
 import { Program } from "./support/program.ts";
 
@@ -17,7 +18,7 @@ async function expectNothingLeft({ output }: Program): Promise<void> {
   expect(await machine.virsh("list", "--all", "--name")).not.toMatch(/^school-/m);
   const filter = `label=evm.owner=${owner}`;
   expect(await machine.docker("ps", "-aq", "--filter", filter)).toBe("");
-  await expect(machine.run("ls", folder)).rejects.toThrow("No such file");
+  await expect(run("ls", folder)).rejects.toThrow("No such file");
 }
 
 describeIf([root, libvirt, docker, natsServer, guest], "the demo", () => {

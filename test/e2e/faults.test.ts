@@ -7,13 +7,14 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type PrivateLibvirtd, startLibvirtd } from "../../packages/libvirt/test/libvirtd.ts";
+import { eventually } from "../support/eventually.ts";
 import { guestFile } from "../support/guest.ts";
 import { describeIf, docker, guest, libvirt, natsServer, root } from "../support/requires.ts";
+import { run } from "../support/run.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { eventually } from "./support/eventually.ts";
 import { documents, type Evm } from "./support/evm.ts";
 import { containers, vms } from "./support/fleets.ts";
-import { docker as dockerTool, Footprint, run } from "./support/footprint.ts";
+import { docker as dockerTool, Footprint } from "./support/footprint.ts";
 import { Parts } from "./support/parts.ts";
 
 /** Room for the guest's files and a few disks. */
@@ -68,7 +69,7 @@ describeIf([root, libvirt, docker, natsServer, guest], "a host with faults", () 
         const explained = await evm.ok(["explain", `${linux}-0000`]);
         return NO_ROOM.test(explained) ? true : undefined;
       },
-      () => evm.instances(),
+      { state: () => evm.instances() },
     );
     expect(await footprint.domains()).toEqual([]);
     expect(await overlays()).toEqual([]);

@@ -2,10 +2,10 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
 import { describeIf, docker, guest, libvirt, natsServer, root } from "../support/requires.ts";
 import { AnyGrpcClient } from "./support/any-grpc-client.ts";
 import { Dev } from "./support/dev.ts";
-import { eventually } from "./support/eventually.ts";
 import { documents, EVM, type Evm } from "./support/evm.ts";
 import { containers, vms } from "./support/fleets.ts";
 import { docker as dockerTool, Footprint, virsh } from "./support/footprint.ts";

@@ -3,8 +3,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
 import { describeIf, docker, guest, libvirt, natsServer, root } from "../support/requires.ts";
-import { eventually } from "./support/eventually.ts";
 import type { Instance } from "./support/evm.ts";
 import { built, containers, dockerfile, vms } from "./support/fleets.ts";
 import { docker as dockerTool, Footprint, virsh } from "./support/footprint.ts";
@@ -40,7 +40,7 @@ describeIf([root, libvirt, docker, natsServer, guest], "parts that run apart", (
         const ready = instances.filter(({ phase }) => phase === "PHASE_READY");
         return ready.length === count && instances.length === count ? instances : undefined;
       },
-      () => parts.evm.instances(),
+      { state: () => parts.evm.instances() },
     );
 
   const agentHasReady = (count: number): Promise<true> =>

@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { describe } from "vitest";
 import { guestFile } from "./guest.ts";
 import { natsServerBinary } from "./nats-server.ts";
+import { FAKETIME_LIBRARY } from "./world/clock.ts";
 
 /** Undefined if the machine offers it, else the reason and what would help. */
 export type Requirement = () => string | undefined;
@@ -39,6 +40,12 @@ export const docker: Requirement = () =>
 /** A nats-server of our own choice. */
 export const natsServer: Requirement = () =>
   natsServerBinary() === undefined ? "there is no nats-server (run scripts/setup)" : undefined;
+
+/** What lets a test set the wall clock of a program. */
+export const wallClock: Requirement = () =>
+  existsSync(FAKETIME_LIBRARY)
+    ? undefined
+    : `there is no ${FAKETIME_LIBRARY} (run scripts/setup, or install faketime)`;
 
 /** The micro guest's kernel, initial file system and disk. */
 export const guest: Requirement = () =>

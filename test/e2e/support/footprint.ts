@@ -1,19 +1,8 @@
 /** What a test leaves on this machine, seen with the tools of libvirt and Docker alone. */
-import { execFile } from "node:child_process";
 import { chmod, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { run } from "../../support/run.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../../support/temporary-directory.ts";
-
-const execute = promisify(execFile);
-
-/** No answer of a daemon takes so long, unless it hangs. */
-const TOOL_TIMEOUT_MS = 60_000;
-
-export async function run(command: string, ...words: readonly string[]): Promise<string> {
-  const { stdout } = await execute(command, words, { timeout: TOOL_TIMEOUT_MS });
-  return stdout;
-}
 
 /** The machine's own libvirtd, or another. */
 export type Libvirtd = { readonly uri: string; readonly runFolder: string };

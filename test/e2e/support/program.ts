@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { PATIENCE_MS } from "./eventually.ts";
+import { PATIENCE_MS } from "../../support/eventually.ts";
 
 /** Removing everything on a busy machine takes its time; `evm dev` gives itself 3 minutes. */
 const END_TIMEOUT_MS = 200_000;

@@ -1,0 +1,150 @@
+/** A world with fleets, somebody who changes some of them, and eyes on all of it. */
+import { SeededRandom } from "../../../packages/sim/src/seeded-random.ts";
+import { eventually } from "../../support/eventually.ts";
+import { Eye, type Seen } from "../../support/world/eye.ts";
+import type { CoordinatorNode, HostNode } from "../../support/world/parts.ts";
+import { createWorld, type World } from "../../support/world/world.ts";
+import { Busy } from "./busy.ts";
+import { checkHistory } from "./check-history.ts";
+import { checkSightings, type Excuse } from "./check-sightings.ts";
+import { Client, type FleetPolicy } from "./client.ts";
+import { describeHistory } from "./history.ts";
+import { Measurements } from "./measurements.ts";
+
+/** Fleets that stay as they are, to be looked at while things break. */
+export const FLEETS = {
+  web: { name: "web" },
+  exam: { name: "exam", onIsolation: "stop" },
+  data: { name: "data", onHostLoss: "wait" },
+} as const satisfies Record<string, FleetPolicy>;
+
+export const SIZES: Readonly<Record<string, number>> = { web: 3, exam: 3, data: 2 };
+
+/** When all faults are over, everything is as declared so soon. */
+export const SETTLE_MS = 20_000;
+
+/** An instance that is alive, and where. */
+export type Alive = Seen & { readonly host: string };
+
+export class Chaos implements AsyncDisposable {
+  readonly world: World;
+  readonly eye: Eye;
+  readonly client: Client;
+  readonly measurements = new Measurements();
+  readonly #excuses: Excuse[] = [];
+  readonly #busy: Busy;
+  readonly #resources: AsyncDisposableStack;
+
+  private constructor(world: World, seed: number, resources: AsyncDisposableStack) {
+    this.world = world;
+    this.eye = resources.use(new Eye(world.hosts));
+    this.client = resources.use(new Client(world.coordinators));
+    this.#busy = resources.use(new Busy(this.client, new SeededRandom(seed).fork("busy")));
+    this.#resources = resources;
+  }
+
+  /** @param seed of what the one who changes fleets does */
+  static async start(seed: number): Promise<Chaos> {
+    const resources = new AsyncDisposableStack();
+    try {
+      const world = resources.use(await createWorld({ hosts: 4 }));
+      const chaos = new Chaos(world, seed, resources);
+      for (const policy of Object.values(FLEETS)) {
+        await chaos.client.declare(policy, SIZES[policy.name] ?? 0);
+      }
+      await chaos.settled("everything runs after the start");
+      return chaos;
+    } catch (error) {
+      await resources.disposeAsync();
+      throw error;
+    }
+  }
+
+  /** Who leads, as most coordinators have it. */
+  async leader(): Promise<CoordinatorNode> {
+    return await eventually("somebody leads", async () => {
+      const [status] = (await this.client.statuses()).toSorted((a, b) => Number(b.epoch - a.epoch));
+      return this.world.coordinators.find(({ id }) => id === status?.leader);
+    });
+  }
+
+  /** What of a fleet is alive. */
+  alive(fleet: string): readonly Alive[] {
+    return this.eye.alive().filter((one) => one.fleet === fleet);
+  }
+
+  /** The host that runs most of a fleet. */
+  hostOf(fleet: string): HostNode {
+    const homes = Map.groupBy(this.alive(fleet), ({ host }) => host);
+    const [busiest] = [...homes].toSorted(([, a], [, b]) => b.length - a.length);
+    const host = this.world.hosts.find(({ name }) => name === busiest?.[0]);
+    if (host === undefined) throw new Error(`nothing of ${fleet} runs`);
+    return host;
+  }
+
+  /** The agent of this host could not act in that time, and needs a moment to make up for it. */
+  excuse(host: HostNode, fromMs: number, toMs: number): void {
+    this.#excuses.push({ host: host.name, fromMs, toMs });
+  }
+
+  /** Waits until the fleets that stay as they are do so: each instance runs once, and no other. */
+  async settled(what: string, sinceMs = performance.now(), boundMs = SETTLE_MS): Promise<void> {
+    const expected = Object.entries(SIZES).flatMap(([fleet, size]) => namesOf(fleet, size));
+    const running = () => {
+      const alive = this.eye.alive().filter(({ fleet }) => fleet in SIZES);
+      return alive.map(({ instance }) => instance).sort();
+    };
+    const isSo = () => (running().join() === expected.sort().join() ? true : undefined);
+    await this.measurements.measure({ what, boundMs, sinceMs }, isSo, () => this.eye.alive());
+  }
+
+  /** Ends all faults and all changes, waits until everything is as declared, and checks it all. */
+  async verdict(): Promise<readonly string[]> {
+    await this.world.heal();
+    await this.#busy[Symbol.asyncDispose]();
+    const { client, eye } = this;
+    const sinceMs = performance.now();
+    const declared = await this.measurements.measure(
+      { what: "everything is as declared, all faults being over", boundMs: SETTLE_MS, sinceMs },
+      async () => {
+        const fleets = await client.fleets();
+        const wanted = [...fleets].flatMap(([name, { replicas, isDeleting }]) =>
+          isDeleting ? ["a fleet that is being deleted"] : namesOf(name, replicas),
+        );
+        const running = eye.alive().map(({ instance }) => instance);
+        return running.sort().join() === wanted.sort().join() ? fleets : undefined;
+      },
+      async () => ({ fleets: [...(await client.fleets()).keys()], running: eye.alive() }),
+    );
+    const names = new Set(client.history.map(({ fleet }) => fleet));
+    const final = new Map([...names].map((name) => [name, declared.get(name)]));
+    return [
+      ...checkHistory(client.history, final),
+      ...checkSightings(eye.sightings, {
+        isExclusive: (fleet) => fleet === FLEETS.exam.name || Busy.isExclusive(fleet),
+        largest: this.#largest(),
+        excuses: this.#excuses,
+      }),
+    ];
+  }
+
+  describe(): string {
+    return [...describeHistory(this.client.history), this.measurements.describe()].join("\n");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync();
+  }
+
+  #largest(): ReadonlyMap<string, number> {
+    const largest = new Map<string, number>();
+    for (const { fleet, write } of this.client.history) {
+      const size = write.kind === "delete" ? 0 : write.replicas;
+      largest.set(fleet, Math.max(size, largest.get(fleet) ?? 0));
+    }
+    return largest;
+  }
+}
+
+const namesOf = (fleet: string, size: number): readonly string[] =>
+  Array.from({ length: size }, (_, index) => `${fleet}-${String(index).padStart(4, "0")}`);

@@ -1,0 +1,227 @@
+/** An operator's program: asks whichever coordinator answers, and writes down what it was told. */
+import { credentials } from "@grpc/grpc-js";
+import {
+  ClusterService,
+  FleetService,
+  FleetState,
+  type GetClusterStatusResponse,
+  GrpcClient,
+  InstanceService,
+  OnHostLoss,
+  OnIsolation,
+  RestartMode,
+  type RpcCode,
+  RpcError,
+  type Fleet as WireFleet,
+  type Instance as WireInstance,
+} from "../../../packages/protocol/src/index.ts";
+import type { CoordinatorNode } from "../../support/world/parts.ts";
+import type { Operation, Outcome, Shown, Write } from "./history.ts";
+
+/** A fleet of idle containers, by its policies. */
+export type FleetPolicy = {
+  readonly name: string;
+  /** When its host is lost; default: restart. */
+  readonly onHostLoss?: "restart" | "wait";
+  /** When its host is cut off; default: keep. */
+  readonly onIsolation?: "keep" | "stop";
+};
+
+/** Longer than a store takes that is well; a person would ask somebody else after it, too. */
+const CALL_DEADLINE_MS = 4_000;
+/** How long somebody is looked for who answers. */
+const READ_PATIENCE_MS = 60_000;
+
+/** Runs until it is asked to end, and ends at once then. Costs nothing meanwhile. */
+const IDLE = 'trap "exit 0" TERM; while :; do sleep 3600 & wait $!; done';
+
+/** Labels of a fleet are not part of its template: a new one replaces no instance. */
+const TAG = "tag";
+
+/** Answers after which it is certain that nothing was written. */
+const REFUSALS: ReadonlySet<RpcCode> = new Set([
+  "invalidArgument",
+  "failedPrecondition",
+  "notFound",
+  "alreadyExists",
+  "resourceExhausted",
+  "aborted",
+]);
+
+type Link = { readonly id: string; readonly grpc: GrpcClient };
+type Call<Answer> = (grpc: GrpcClient, options: CallOptions) => Promise<Answer>;
+type CallOptions = { readonly signal: AbortSignal; readonly deadlineMs: number };
+
+export class Client implements Disposable {
+  /** All writes, in the order in which they ended. */
+  readonly history: Operation[] = [];
+  readonly #links: readonly Link[];
+  #turn = 0;
+  #tags = 0;
+
+  constructor(coordinators: readonly CoordinatorNode[]) {
+    const to = (addresses: string) =>
+      new GrpcClient({
+        addresses,
+        credentials: credentials.createInsecure(),
+        random: Math.random,
+      });
+    this.#links = coordinators.map(({ id, api }) => ({ id, grpc: to(api) }));
+  }
+
+  /** Throws unless it is acknowledged by somebody, in the end. */
+  async declare(policy: FleetPolicy, replicas: number): Promise<void> {
+    await this.#insist(() => this.apply(policy, replicas));
+  }
+
+  async resize(fleet: string, replicas: number): Promise<void> {
+    await this.#insist(() => this.scale(fleet, replicas));
+  }
+
+  /** One attempt, by the coordinator whose turn it is, or the one that is named. */
+  apply(policy: FleetPolicy, replicas: number, coordinator?: string): Promise<Operation> {
+    const write: Write = { kind: "apply", replicas, tag: `t${++this.#tags}` };
+    const fleets = [specOf(policy, write)];
+    return this.#write(policy.name, write, coordinator, async (grpc, options) => {
+      const answer = await grpc.unary(FleetService.method.applyFleets, { fleets }, options);
+      return answer.fleets[0]?.fleet;
+    });
+  }
+
+  scale(fleet: string, replicas: number, coordinator?: string): Promise<Operation> {
+    const request = { name: fleet, replicas };
+    return this.#write(fleet, { kind: "scale", replicas }, coordinator, async (grpc, options) => {
+      return (await grpc.unary(FleetService.method.scaleFleet, request, options)).fleet;
+    });
+  }
+
+  remove(fleet: string, coordinator?: string): Promise<Operation> {
+    return this.#write(fleet, { kind: "delete" }, coordinator, async (grpc, options) => {
+      const { deleteFleet } = FleetService.method;
+      const answer = await grpc.unary(deleteFleet, { name: fleet }, options);
+      return answer.fleet?.state === FleetState.DELETING ? answer.fleet : undefined;
+    });
+  }
+
+  /** Every fleet, as one coordinator has it. */
+  async fleets(): Promise<ReadonlyMap<string, Shown>> {
+    const { fleets } = await this.#read((grpc, options) =>
+      grpc.unary(FleetService.method.listFleets, {}, options),
+    );
+    return new Map(fleets.map((fleet) => [fleet.spec?.name ?? "", shownOf(fleet)]));
+  }
+
+  async instances(fleet: string): Promise<readonly WireInstance[]> {
+    const { instances } = await this.#read((grpc, options) =>
+      grpc.unary(InstanceService.method.listInstances, { fleet }, options),
+    );
+    return instances;
+  }
+
+  /** By the coordinators that answer. */
+  async statuses(): Promise<readonly GetClusterStatusResponse[]> {
+    const answers = this.#links.map(({ grpc }) =>
+      grpc.unary(ClusterService.method.getClusterStatus, {}, optionsOf()).catch(() => undefined),
+    );
+    return (await Promise.all(answers)).filter((answer) => answer !== undefined);
+  }
+
+  [Symbol.dispose](): void {
+    for (const { grpc } of this.#links) grpc[Symbol.dispose]();
+  }
+
+  async #write(
+    fleet: string,
+    write: Write,
+    coordinator: string | undefined,
+    call: Call<WireFleet | undefined>,
+  ): Promise<Operation> {
+    const { id, grpc } = this.#link(coordinator);
+    const invokedAtMs = performance.now();
+    const outcome = await call(grpc, optionsOf()).then(
+      (answer): Outcome => ({ kind: "ok", ...ended(), shown: answer && shownOf(answer) }),
+      failureOf,
+    );
+    const operation = { fleet, write, coordinator: id, invokedAtMs, outcome };
+    this.history.push(operation);
+    return operation;
+  }
+
+  async #read<Answer>(call: Call<Answer>): Promise<Answer> {
+    const deadline = performance.now() + READ_PATIENCE_MS;
+    for (;;) {
+      try {
+        return await call(this.#link(undefined).grpc, optionsOf());
+      } catch (error) {
+        const isLate = performance.now() > deadline;
+        if (!(error instanceof RpcError) || !error.isTransient || isLate) throw error;
+      }
+    }
+  }
+
+  async #insist(write: () => Promise<Operation>): Promise<void> {
+    const deadline = performance.now() + READ_PATIENCE_MS;
+    for (;;) {
+      const { outcome } = await write();
+      if (outcome.kind === "ok") return;
+      if (performance.now() > deadline) throw new Error(`${outcome.kind}: ${outcome.reason}`);
+    }
+  }
+
+  #link(coordinator: string | undefined): Link {
+    const named = this.#links.find(({ id }) => id === coordinator);
+    const link = named ?? this.#links[this.#turn++ % this.#links.length];
+    if (link === undefined) throw new Error("there is no coordinator to ask");
+    return link;
+  }
+}
+
+const optionsOf = (): CallOptions => ({
+  signal: AbortSignal.timeout(CALL_DEADLINE_MS),
+  deadlineMs: CALL_DEADLINE_MS,
+});
+
+const ended = () => ({ endedAtMs: performance.now() });
+
+function failureOf(error: unknown): Outcome {
+  if (!(error instanceof RpcError)) throw error;
+  const reason = `${error.code}: ${error.message}`;
+  const isRefused = error.isAnswer && REFUSALS.has(error.code);
+  return isRefused ? { kind: "refused", ...ended(), reason } : { kind: "unknown", reason };
+}
+
+function specOf(policy: FleetPolicy, { replicas, tag }: { replicas: number; tag: string }) {
+  const { name, onHostLoss, onIsolation } = policy;
+  return {
+    name,
+    replicas,
+    labels: { [TAG]: tag },
+    template: {
+      resources: { vcpuMillis: 50, memoryMib: 32, diskMib: 8 },
+      kind: {
+        case: "container" as const,
+        value: {
+          source: { case: "image" as const, value: "evm/busybox:1" },
+          command: ["sh", "-c", IDLE],
+        },
+      },
+    },
+    // However often it is killed: that it gives up is tested elsewhere.
+    restart: {
+      mode: RestartMode.ALWAYS,
+      maxRestarts: 1_000,
+      windowMs: 600_000,
+      backoffMs: 200,
+      maxBackoffMs: 1_000,
+    },
+    onHostLoss: onHostLoss === "wait" ? OnHostLoss.WAIT : OnHostLoss.RESTART,
+    onIsolation: onIsolation === "stop" ? OnIsolation.STOP : OnIsolation.KEEP,
+  };
+}
+
+const shownOf = ({ spec, state, revision }: WireFleet): Shown => ({
+  revision,
+  replicas: spec?.replicas ?? 0,
+  tag: spec?.labels[TAG] ?? "",
+  isDeleting: state === FleetState.DELETING,
+});

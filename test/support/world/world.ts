@@ -1,0 +1,96 @@
+/**
+ * A rack on one machine: NATS servers, coordinators and hosts, each a machine of its own for all
+ * that it can tell, with faults that a test can make. Needs root, Docker, the programs in dist/.
+ *
+ *     await using world = await createWorld({ hosts: 4 });
+ *     await world.hosts[0]?.machine.powerOff();
+ */
+import type { CoordinatorNode, HostNode, NatsNode, Settings } from "./parts.ts";
+import { coordinatorNodes, hostNodes, natsNodes, relayRoutes } from "./parts.ts";
+import { startRelay } from "./relay.ts";
+import { Room } from "./room.ts";
+import type { Service } from "./service.ts";
+
+export type WorldOptions = {
+  readonly hosts: number;
+  /** Default: 3. */
+  readonly coordinators?: number;
+  /** Default: 3. */
+  readonly nats?: number;
+  /** Of every coordinator, beside those that it needs. */
+  readonly coordinatorSettings?: Settings;
+  readonly agentSettings?: Settings;
+};
+
+export class World implements AsyncDisposable {
+  readonly nats: readonly NatsNode[];
+  readonly coordinators: readonly CoordinatorNode[];
+  readonly hosts: readonly HostNode[];
+  readonly #resources: AsyncDisposableStack;
+
+  constructor(
+    parts: Pick<World, "nats" | "coordinators" | "hosts">,
+    resources: AsyncDisposableStack,
+  ) {
+    this.nats = parts.nats;
+    this.coordinators = parts.coordinators;
+    this.hosts = parts.hosts;
+    this.#resources = resources;
+  }
+
+  get services(): readonly Service[] {
+    return [...this.nats, ...this.coordinators, ...this.hosts].flatMap(
+      ({ machine }) => machine.services,
+    );
+  }
+
+  /** Ends every fault: all machines are on and connected, and all that shall run there does. */
+  async heal(): Promise<void> {
+    const nodes = [...this.nats, ...this.coordinators, ...this.hosts];
+    for (const { machine } of nodes) {
+      await machine.powerOn();
+      await machine.mend();
+      await machine.emptyDisk();
+    }
+    for (const { clock } of [...this.coordinators, ...this.hosts]) await clock.step(0);
+    for (const service of this.services) service.thaw();
+    await startAll(this.nats.map(({ server }) => server));
+    await startAll(this.hosts.map(({ dockerd }) => dockerd));
+    await startAll(this.coordinators.map(({ coordinator }) => coordinator));
+    await startAll(this.hosts.map(({ agent }) => agent));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync();
+  }
+}
+
+/** Returns once everything is up. */
+export async function createWorld(options: WorldOptions): Promise<World> {
+  const resources = new AsyncDisposableStack();
+  try {
+    const room = resources.use(await Room.open());
+    const nats = await natsNodes(room, options.nats ?? 3);
+    const natsServers = nats.map(({ machine }) => `nats://${machine.address}:4222`);
+    const coordinatorSettings = { natsServers, ...options.coordinatorSettings };
+    const agentSettings = { natsServers, ...options.agentSettings };
+    const coordinators = await coordinatorNodes(
+      room,
+      options.coordinators ?? 3,
+      coordinatorSettings,
+    );
+    const hosts = await hostNodes(room, options.hosts, agentSettings);
+    const world = new World({ nats, coordinators, hosts }, resources);
+    for (const { machine } of [...nats, ...coordinators, ...hosts]) resources.use(machine);
+    resources.use(await startRelay(room, relayRoutes(room, coordinators)));
+    await world.heal();
+    return world;
+  } catch (error) {
+    await resources.disposeAsync();
+    throw error;
+  }
+}
+
+async function startAll(services: readonly Service[]): Promise<void> {
+  await Promise.all(services.map((service) => service.start()));
+}
