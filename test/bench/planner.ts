@@ -128,7 +128,7 @@ function best(prepare: () => () => unknown): number {
 const OVERCOMMIT = { vcpu: 2, memory: 1, disk: 1 };
 
 function snapshotOf(declared: readonly FleetRecord[], hosts: readonly HostView[]): Snapshot {
-  return { epoch: 1, overcommit: OVERCOMMIT, fleets: declared, hosts };
+  return { epoch: 1, epochBase: 0, overcommit: OVERCOMMIT, fleets: declared, hosts };
 }
 
 /** One fleet of so many replicas, or so many fleets of one, each with other needs. */
@@ -219,6 +219,7 @@ function hostViews(count: number, memoryMib = 65_536): readonly HostView[] {
       name,
       admin: "active",
       liveness: "up",
+      heartbeat: undefined,
       orders: undefined,
       report: {
         host: name,

@@ -555,3 +555,16 @@ test("an image that was fetched is told by its name", async () => {
   const [event] = await world.events("ImageFetched");
   expect(event?.text).toBe(`image ${name} (${disk.digest}) was fetched to pool main`);
 });
+
+test("a host that was cut off reports anew: the store may have lost its report", async () => {
+  await using world = new AgentWorld();
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(5_000);
+  world.cutOff();
+  await world.clock.advance(3_000);
+  const backAt = world.clock.now();
+  world.heal();
+  await world.clock.advance(2_000);
+  expect(world.coordinator.reports().get(HOST)?.reportedAt).toBeGreaterThanOrEqual(backAt);
+});

@@ -78,8 +78,11 @@ export class Agent {
     this.#history = new HistoryKeeper(options);
     this.#orders = new OrdersKeeper({ ...options, events: this.#events, onAccepted: wake });
     const orders = () => this.#orders.current;
-    const generation = () => this.#orders.current?.generation ?? 0;
-    this.#lease = new Lease({ ...options, generation, onGained: wake });
+    const applied = () => ({
+      epoch: this.#orders.current?.epoch ?? 0,
+      generation: this.#orders.current?.generation ?? 0,
+    });
+    this.#lease = new Lease({ ...options, applied, onGained: wake });
     this.#listers = new Map(
       drivers.map((driver) => [driver.kind, new Lister({ ...options, driver, onListed: wake })]),
     );
@@ -128,7 +131,11 @@ export class Agent {
           (either) => this.#reporter.run(either),
           (either) => this.#events.run(either),
           (either) => this.#history.run(either),
-          (either) => serveVerbs({ store, listers: this.#listers }, either),
+          (either) =>
+            serveVerbs(
+              { store, listers: this.#listers, orders: () => this.#orders.current },
+              either,
+            ),
         ],
         signal,
       );

@@ -13,7 +13,7 @@
  * that account. So where it restarts while it is cut off, I2 holds but for the time that it was
  * down.
  */
-import type { Clock } from "@evm/fleet";
+import type { Applied, Clock } from "@evm/fleet";
 import type { HostStore } from "@evm/store";
 import { type Log, withDeadline } from "@evm/telemetry";
 import { z } from "zod";
@@ -49,8 +49,8 @@ export type LeaseOptions = {
   readonly stateDir: StateDir;
   readonly clock: Clock;
   readonly log: Log;
-  /** Of the orders last applied: part of the heartbeat. */
-  readonly generation: () => number;
+  /** The orders last applied: part of the heartbeat. */
+  readonly applied: () => Applied;
   /** Called when the lease is gained or regained. */
   readonly onGained: () => void;
 };
@@ -105,8 +105,8 @@ export class Lease {
   }
 
   async #beat(sentAtMs: number, signal: AbortSignal): Promise<void> {
-    const { store, clock, log, generation, onGained } = this.#options;
-    const heartbeat = { host: store.host, generation: generation() };
+    const { store, clock, log, applied, onGained } = this.#options;
+    const heartbeat = { host: store.host, ...applied() };
     const deadline = { clock, ms: ANSWER_TIMEOUT_MS, signal, doing: "sending a heartbeat" };
     try {
       const grant = await withDeadline(deadline, (limited) => store.heartbeat(heartbeat, limited));

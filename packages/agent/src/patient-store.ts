@@ -74,6 +74,10 @@ export class PatientStore implements HostStore {
     });
   }
 
+  onReconnect(wake: () => void, signal: AbortSignal): void {
+    this.#whenConnected((store) => store.onReconnect(wake, signal));
+  }
+
   serveVerb(verb: HostVerb, handler: VerbHandler, signal: AbortSignal): void {
     this.#whenConnected((store) => store.serveVerb(verb, handler, signal));
   }

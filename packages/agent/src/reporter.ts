@@ -15,7 +15,7 @@ const RETRY_MS = 2_000;
 const PUT_TIMEOUT_MS = 15_000;
 
 export type ReporterOptions = {
-  readonly store: Pick<HostStore, "host" | "putReport">;
+  readonly store: Pick<HostStore, "host" | "putReport" | "onReconnect">;
   readonly labels: Labels;
   readonly machine: Machine;
   readonly reserve: Reserve;
@@ -50,7 +50,8 @@ export class Reporter {
 
   /** Reports until the signal fires. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, store } = this.#options;
+    store.onReconnect(() => this.#reportAnew(), signal);
     while (!signal.aborted) {
       const report = this.#compose();
       const isDue = report !== undefined && this.#isDue(report);
@@ -59,6 +60,12 @@ export class Reporter {
       if (isDue && !isSent) await clock.sleep(RETRY_MS, signal);
       else await this.#wake.wait(REPEAT_MS - MIN_INTERVAL_MS, clock, signal);
     }
+  }
+
+  /** The store may have lost what it was told: it is told again, in turn. */
+  #reportAnew(): void {
+    this.#sent = undefined;
+    this.#wake.wake();
   }
 
   /** Undefined until drivers were listed and probed: half a report would look like a loss. */

@@ -1,4 +1,4 @@
-import { hostConsoleRequestCodec, hostLogsRequestCodec } from "@evm/codec";
+import { hostConsoleRequestCodec, hostLogsRequestCodec, ordersCodec } from "@evm/codec";
 import type { HostStream } from "@evm/store";
 import { expect, test } from "vitest";
 import { AgentWorld, HOST, web } from "./agent-world.testing.ts";
@@ -46,4 +46,21 @@ test("a console passes on what is typed and shown, and ends with its reader", as
     expect(Buffer.from(shown).toString()).toBe("hello");
     break;
   }
+});
+
+test("the orders in force are served, as they were accepted", async () => {
+  await using world = await started();
+  const stream = await world.coordinator.openVerb(HOST, "orders", new Uint8Array(), soon());
+  const pieces: Uint8Array[] = [];
+  for await (const piece of stream.incoming) pieces.push(piece);
+  const stored = world.coordinator.control().orders.get(HOST)?.value;
+  expect(ordersCodec.decode(Buffer.concat(pieces))).toEqual(stored);
+});
+
+test("a host that was never ordered anything has nothing to serve", async () => {
+  await using world = new AgentWorld();
+  world.start();
+  await world.clock.advance(1_000);
+  const stream = await world.coordinator.openVerb(HOST, "orders", new Uint8Array(), soon());
+  expect(await textOf(stream)).toBe("");
 });

@@ -1,7 +1,10 @@
-/** What a coordinator asks of this host beside orders: an instance's output and its terminal. */
-import { hostConsoleRequestCodec, hostLogsRequestCodec } from "@evm/codec";
+/**
+ * What a coordinator asks of this host beside orders: an instance's output and its terminal, and
+ * the very orders in force, where coordinators have lost theirs.
+ */
+import { hostConsoleRequestCodec, hostLogsRequestCodec, ordersCodec } from "@evm/codec";
 import type { Driver, InstanceRef } from "@evm/drivers";
-import { type InstanceName, runtimeName, type TemplateKind } from "@evm/fleet";
+import { type InstanceName, type Orders, runtimeName, type TemplateKind } from "@evm/fleet";
 import { type HostStore, type HostStream, StoreError } from "@evm/store";
 import { untilAborted } from "@evm/telemetry";
 import type { Lister } from "./lister.ts";
@@ -9,10 +12,21 @@ import type { Lister } from "./lister.ts";
 export type VerbOptions = {
   readonly store: Pick<HostStore, "serveVerb">;
   readonly listers: ReadonlyMap<TemplateKind, Lister>;
+  /** Those in force; undefined before the first. */
+  readonly orders: () => Orders | undefined;
 };
 
 /** Serves them until the signal fires. The store limits how many at once. */
-export async function serveVerbs({ store, listers }: VerbOptions, end: AbortSignal): Promise<void> {
+export async function serveVerbs(options: VerbOptions, end: AbortSignal): Promise<void> {
+  const { store, listers, orders } = options;
+  store.serveVerb(
+    "orders",
+    async (_request, stream) => {
+      const current = orders();
+      if (current !== undefined) await stream.send(ordersCodec.encode(current));
+    },
+    end,
+  );
   store.serveVerb(
     "logs",
     async (request, stream, signal) => {

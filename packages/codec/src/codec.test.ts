@@ -20,6 +20,7 @@ import {
   CodecError,
   describeProblem,
   driverStatusCodec,
+  epochHolderCodec,
   eventCodec,
   fleetRecordCodec,
   fleetSpecCodec,
@@ -312,10 +313,21 @@ describe("what is written to the wire is read back as it was", () => {
   });
   test("events", roundTrip(eventCodec, event));
   test("stored events", roundTrip(storedEventCodec, fc.record({ sequence: uint64, event })));
-  test("heartbeats", roundTrip(heartbeatCodec, fc.record({ host, generation: uint64 })));
+  test(
+    "heartbeats",
+    roundTrip(heartbeatCodec, fc.record({ host, epoch: uint64, generation: uint64 })),
+  );
   test("leases", roundTrip(leaseGrantCodec, fc.record({ epoch: uint64, leaseMs: uint32 })));
   test("pings", roundTrip(pingCodec, fc.record({ epoch: uint64, leader: filledText })));
   test("plans", roundTrip(planCodec, plan));
+  test("epochs' holders", () => {
+    const leader = fc.stringMatching(/^[A-Za-z0-9_-]+$/);
+    fc.assert(
+      fc.property(fc.record({ leader, base: uint64 }), (holder) => {
+        expect(epochHolderCodec.decode(epochHolderCodec.encode(holder))).toEqual(holder);
+      }),
+    );
+  });
 });
 
 const failure = (read: () => unknown): CodecError => {
@@ -326,6 +338,15 @@ const failure = (read: () => unknown): CodecError => {
   }
   throw new Error("expected a CodecError");
 };
+
+test("an epoch without a base is the leader's name, as it always was", () => {
+  const decode = (text: string) => epochHolderCodec.decode(new TextEncoder().encode(text));
+  expect(decode("c1")).toEqual({ leader: "c1", base: 0 });
+  expect(new TextDecoder().decode(epochHolderCodec.encode({ leader: "c1", base: 0 }))).toBe("c1");
+  for (const bad of ["", "c1 x", "c1 1 2"]) {
+    expect(failure(() => decode(bad)).message).toMatch(/^epoch: /);
+  }
+});
 
 test("a fleet on the wire is spelled as its contract says", () => {
   const web: FleetSpec = {

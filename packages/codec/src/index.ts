@@ -6,6 +6,7 @@ export { CodecError, describeProblem } from "./codec-error.ts";
 export type { BuildSource } from "./container-schema.ts";
 export { sha256, templateDigest } from "./digest.ts";
 export { duration, parseDuration } from "./duration.ts";
+export { type EpochHolder, epochHolderCodec } from "./epoch-codec.ts";
 export { fleetFileJsonSchema } from "./file-schema.ts";
 export type { FileProblem, FleetFile, ParsedFleet, ParsedFleets } from "./fleet-file.ts";
 export {

@@ -135,7 +135,11 @@ export const eventRecord: z.ZodType<EventRecord> = z.object({
   text: words,
 });
 
-export const heartbeat: z.ZodType<Heartbeat> = z.object({ host: hostName, generation: uint64 });
+export const heartbeat: z.ZodType<Heartbeat> = z.object({
+  host: hostName,
+  epoch: uint64,
+  generation: uint64,
+});
 export const leaseGrant: z.ZodType<LeaseGrant> = z.object({ epoch: uint64, leaseMs: uint32 });
 export const ping: z.ZodType<Ping> = z.object({ epoch: uint64, leader: filledText });
 

@@ -76,8 +76,16 @@ export const heartbeatCodec = codec({
   what: "heartbeat",
   desc: HeartbeatSchema,
   schema: schema.heartbeat,
-  init: ({ host, generation }: Heartbeat) => ({ host, generation: BigInt(generation) }),
-  shape: ({ host, generation }: WireHeartbeat) => ({ host, generation: Number(generation) }),
+  init: ({ host, epoch, generation }: Heartbeat) => ({
+    host,
+    epoch: BigInt(epoch),
+    generation: BigInt(generation),
+  }),
+  shape: ({ host, epoch, generation }: WireHeartbeat) => ({
+    host,
+    epoch: Number(epoch),
+    generation: Number(generation),
+  }),
 });
 
 export const leaseGrantCodec = codec({

@@ -16,7 +16,7 @@ describeIf([natsServer], "on a real server", () => {
     await using store = await connectCoordinator({ ...options, id: "a" });
     await using host = await connectHost({ ...common, host: "h1" as HostName });
     await using leader = startCoordinator({ coordinator: () => store }, "a");
-    const beat = () => host.heartbeat({ host: host.host, generation: 0 }, signal);
+    const beat = () => host.heartbeat({ host: host.host, epoch: 0, generation: 0 }, signal);
     let granted: number | undefined;
     const begun = systemClock.monotonicMs();
     while (systemClock.monotonicMs() - begun < FOOTING_MS + 1_000) {

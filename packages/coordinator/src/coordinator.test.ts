@@ -113,7 +113,8 @@ test("leases are answered by the leader only, and end with its footing", async (
   const store = createMemoryStore();
   const clock = new ManualClock();
   const h1 = store.host("h1" as HostName);
-  const beat = () => h1.heartbeat({ host: h1.host, generation: 0 }, AbortSignal.timeout(1_000));
+  const beat = () =>
+    h1.heartbeat({ host: h1.host, epoch: 0, generation: 0 }, AbortSignal.timeout(1_000));
   await using _leader = startCoordinator(store, "a", clock);
   await using _follower = startCoordinator(store, "b", clock);
   expect(await beat()).toBe(undefined);
@@ -162,7 +163,7 @@ test("a host that was lost is promised nothing before it applied its newest orde
 
   const h1 = store.host("h1" as HostName);
   const beat = (generation: number) =>
-    h1.heartbeat({ host: h1.host, generation }, AbortSignal.timeout(1_000));
+    h1.heartbeat({ host: h1.host, epoch: 1, generation }, AbortSignal.timeout(1_000));
   expect(await beat(2)).toBe(undefined);
   await clock.advance(SECOND_MS);
   expect(await beat(1)).toBe(undefined);
@@ -212,7 +213,7 @@ test("a host that is back is promised nothing while it is not known what was ord
   arm();
   const h1 = store.host("h1" as HostName);
   const beat = (generation: number) =>
-    h1.heartbeat({ host: h1.host, generation }, AbortSignal.timeout(1_000));
+    h1.heartbeat({ host: h1.host, epoch: 1, generation }, AbortSignal.timeout(1_000));
   while (runs(store).includes("h1: 1")) await clock.advance(20);
   for (let passes = 0; passes < 10; passes += 1) {
     expect(await beat(1)).toBe(undefined);

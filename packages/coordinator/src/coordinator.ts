@@ -2,12 +2,13 @@
  * One coordinator: follows or leads, hears the hosts, and while it leads plans and commits. It
  * keeps nothing that it could not read again, so it may be killed at any time.
  */
-import type { Clock, HostName, HostView, Overcommit } from "@evm/fleet";
+import type { Applied, Clock, Heartbeat, HostName, HostView, Overcommit, Recall } from "@evm/fleet";
 import { type CoordinatorStore, EventOutbox } from "@evm/store";
 import { type Log, runTogether, Wake } from "@evm/telemetry";
 import { Announcer } from "./announcer.ts";
 import { Leadership, type LeadershipState } from "./leadership.ts";
 import { Liveness, type LivenessOptions } from "./liveness.ts";
+import { describeMemory, MemoryWatch } from "./memory-watch.ts";
 import { type CoordinatorMetrics, forgetPicture, observePicture } from "./metrics.ts";
 import { Camera, type Picture } from "./picture.ts";
 import { type PassOutcome, Planner } from "./planner.ts";
@@ -43,12 +44,17 @@ export class Coordinator {
   readonly #camera = new Camera();
   readonly #planner: Planner;
   readonly #outbox: EventOutbox;
+  readonly #memory: MemoryWatch;
+  /** Which orders each host goes by, as last heard; replaced whenever that changes. */
+  #heartbeats: ReadonlyMap<HostName, Applied> = new Map();
   readonly #announced = new Map<HostName, HostView["liveness"]>();
   /**
    * Hosts that were taken for lost by any pass since the last of which it is known what it wrote:
    * nothing is promised to them meanwhile, though they may be back.
    */
   #writtenOff: ReadonlySet<HostName> = new Set();
+  /** Hosts whose orders are not known: neither is what they would be promised. */
+  #estranged: ReadonlySet<HostName> = new Set();
   readonly announcer: Announcer;
 
   constructor(options: CoordinatorOptions) {
@@ -70,6 +76,7 @@ export class Coordinator {
       pause: (signal) => clock.sleep(RETRY_MS * (1 + random()), signal),
     });
     this.announcer = new Announcer({ id, clock, add: (event) => this.#outbox.add(event) });
+    this.#memory = new MemoryWatch({ announcer: this.announcer, metrics });
     this.#planner = new Planner({ store, log, metrics, announcer: this.announcer });
     this.#leadership = new Leadership({
       id,
@@ -96,9 +103,15 @@ export class Coordinator {
       epoch: state.kind === "leading" ? state.epoch : control.epoch.epoch,
       control,
       reports: store.reports(),
+      heartbeats: this.#heartbeats,
       livenessOf: (host) => this.#liveness.of(host, nowMs, leadingSinceMs),
       overcommit,
     });
+  }
+
+  /** Whether the control state remembers what hosts were ordered; only what has lasted. */
+  get memory(): Recall {
+    return this.#memory.settled;
   }
 
   /** Sentences on why what this coordinator says or does may not be what one expects. */
@@ -107,6 +120,8 @@ export class Coordinator {
     const doubts: string[] = [];
     if (!store.isConnected) doubts.push("the store is away: what is said here may be old");
     if (store.control().epoch.epoch === 0) doubts.push("no coordinator leads: nothing is placed");
+    const trouble = describeMemory(this.memory);
+    if (trouble !== undefined) doubts.push(trouble);
     return doubts;
   }
 
@@ -127,8 +142,10 @@ export class Coordinator {
     store.onHeartbeat((heartbeat) => {
       const { host } = heartbeat;
       this.#liveness.heard(host, clock.monotonicMs());
+      this.#noteApplied(heartbeat);
       const { state, hasFooting } = this.#leadership;
       if (state.kind !== "leading" || !hasFooting) return undefined;
+      if (this.#estranged.has(host)) return undefined;
       if (this.#writtenOff.has(host) || isSucceeded(heartbeat, store.control().orders)) {
         return undefined;
       }
@@ -140,6 +157,13 @@ export class Coordinator {
       this.#liveness.listen(clock.monotonicMs(), canHear);
       await clock.sleep(LISTEN_INTERVAL_MS, signal);
     }
+  }
+
+  #noteApplied({ host, epoch, generation }: Heartbeat): void {
+    const before = this.#heartbeats.get(host);
+    if (before?.epoch === epoch && before.generation === generation) return;
+    this.#heartbeats = new Map(this.#heartbeats).set(host, { epoch, generation });
+    this.#wake.wake();
   }
 
   async #plan(signal: AbortSignal): Promise<never> {
@@ -166,6 +190,9 @@ export class Coordinator {
     const picture = this.picture();
     metrics.epoch.set(picture.snapshot.epoch);
     metrics.queuedEvents.set(this.#outbox.length);
+    const { memory } = picture;
+    this.#memory.look(memory, clock.monotonicMs(), state.kind === "leading");
+    this.#estranged = memory.kind === "whole" ? memory.estranged : new Set();
     if (state.kind !== "leading") return true;
     observePicture(metrics, picture);
     this.#announceLiveness(picture.snapshot.hosts);

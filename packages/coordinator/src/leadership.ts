@@ -141,7 +141,7 @@ export class Leadership {
       const outcome = await store.claimEpoch(id, this.#knownEpoch, signal);
       this.#bePatient();
       if (outcome.kind === "conflict") return;
-      const epoch = outcome.revision;
+      const { epoch } = outcome;
       this.#knownEpoch = epoch;
       this.#enter({ kind: "leading", epoch, sinceMs: clock.monotonicMs(), confirmedAtMs });
     } catch (error) {
@@ -156,7 +156,7 @@ export class Leadership {
     try {
       const outcome = await store.claimEpoch(id, state.epoch, signal);
       if (outcome.kind === "written") {
-        const epoch = outcome.revision;
+        const { epoch } = outcome;
         this.#knownEpoch = epoch;
         this.#state = { ...state, epoch, confirmedAtMs };
       } else {

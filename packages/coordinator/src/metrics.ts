@@ -56,6 +56,7 @@ export function createCoordinatorMetrics(metrics: Metrics) {
       help: "Hosts by liveness; told by the leader",
       labels: ["liveness"],
     }),
+    ...memoryMetrics(metrics),
     queuedEvents: metrics.gauge({
       name: "evm_coordinator_queued_events",
       help: "Events that wait for the store",
@@ -68,6 +69,19 @@ export function createCoordinatorMetrics(metrics: Metrics) {
     }),
   };
 }
+
+const memoryMetrics = (metrics: Metrics) => ({
+  memoryLost: metrics.gauge({
+    name: "evm_control_state_lost",
+    help: "1 while the control state is older than what hosts go by: run evm restore",
+    labels: [],
+  }),
+  estrangedHosts: metrics.gauge({
+    name: "evm_estranged_hosts",
+    help: "Hosts that go by orders which are not known here",
+    labels: [],
+  }),
+});
 
 export type CoordinatorMetrics = ReturnType<typeof createCoordinatorMetrics>;
 

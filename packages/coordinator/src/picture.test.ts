@@ -10,11 +10,13 @@ async function aCamera() {
   const store = createMemoryStore();
   const own = store.coordinator("a");
   const camera = new Camera();
+  const heartbeats = new Map();
   const take = (liveness: "up" | "lost" = "up") =>
     camera.take({
       epoch: 1,
       control: own.control(),
       reports: own.reports(),
+      heartbeats,
       livenessOf: (host) => (host === "h1" ? liveness : "up"),
       overcommit,
     });

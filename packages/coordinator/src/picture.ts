@@ -5,6 +5,8 @@ import {
   type HostView,
   type InstanceName,
   type Plan,
+  type Recall,
+  recall,
   reconcile,
   type Snapshot,
 } from "@evm/fleet";
@@ -18,6 +20,7 @@ export class Picture {
   /** What the snapshot was taken of. */
   readonly control: ControlState;
   readonly #viewsOn: (host: HostView) => readonly InstanceView[];
+  #memory: Recall | undefined;
   #plan: Plan | undefined;
   #unsorted: readonly InstanceView[] | undefined;
   #instances: readonly InstanceView[] | undefined;
@@ -32,6 +35,12 @@ export class Picture {
     this.snapshot = snapshot;
     this.control = control;
     this.#viewsOn = viewsOn;
+  }
+
+  /** Whether the control state remembers what hosts were ordered. */
+  get memory(): Recall {
+    this.#memory ??= recall(this.snapshot);
+    return this.#memory;
   }
 
   /** What a leader would do now. */
@@ -111,7 +120,9 @@ function isUnchanged(before: SnapshotInput, { hosts }: Snapshot, now: SnapshotIn
     before.control.fleets === now.control.fleets &&
     before.control.hosts === now.control.hosts &&
     before.control.orders === now.control.orders &&
+    before.control.epoch.base === now.control.epoch.base &&
     before.reports === now.reports &&
+    before.heartbeats === now.heartbeats &&
     before.overcommit === now.overcommit &&
     hosts.every((host) => host.liveness === now.livenessOf(host.name))
   );

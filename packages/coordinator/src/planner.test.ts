@@ -24,6 +24,7 @@ async function aPlanner() {
       epoch,
       control: own.control(),
       reports: own.reports(),
+      heartbeats: new Map(),
       livenessOf: () => "up",
       overcommit,
     });

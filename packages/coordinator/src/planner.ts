@@ -9,6 +9,8 @@
  *     an old view would order on a second host what is on a first one already (I1).
  *  P5 Where it is not known what became of a commit, nothing more is planned under its epoch: it
  *     may happen yet, and only a new epoch makes sure that it does not.
+ *  P6 Nothing is planned while the control state is older than what a host was ordered, and nothing
+ *     for a host whose orders are not known: `recall` tells, `reconcile` and `check` obey.
  */
 import { ordersCodec } from "@evm/codec";
 import { check, type HostName, type Orders } from "@evm/fleet";
@@ -80,9 +82,10 @@ export class Planner {
     const { store, metrics, announcer } = this.#options;
     const { epoch } = picture.snapshot;
     if (epoch === this.#uncertainEpoch) return { kind: "uncertain" };
-    const oldestRevision = Math.max(epoch, this.#committedRevision);
-    if (picture.control.revision < oldestRevision) {
-      return { kind: "rejected", reason: `what is known is from before ${oldestRevision}` };
+    const { control } = picture;
+    if (control.epoch.epoch < epoch || control.revision < this.#committedRevision) {
+      const since = `epoch ${epoch} or revision ${this.#committedRevision}`;
+      return { kind: "rejected", reason: `what is known is from before ${since}` };
     }
     if (this.#settled?.picture === picture) return this.#settled.outcome;
     const endReconcile = metrics.reconcileSeconds.startTimer();

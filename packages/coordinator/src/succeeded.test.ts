@@ -24,12 +24,12 @@ test("a host that went by old orders while its instance was ordered elsewhere is
     orders(h1, [{ incarnation: 1, desired: "stop" }]),
     orders(h2, [{ incarnation: 2, desired: "run" }]),
   ]);
-  expect(isSucceeded({ host: h1, generation: 1 }, all)).toBe(true);
-  expect(isSucceeded({ host: h1, generation: 2 }, all)).toBe(false);
-  expect(isSucceeded({ host: h2, generation: 1 }, all)).toBe(false);
+  expect(isSucceeded({ host: h1, epoch: 1, generation: 1 }, all)).toBe(true);
+  expect(isSucceeded({ host: h1, epoch: 1, generation: 2 }, all)).toBe(false);
+  expect(isSucceeded({ host: h2, epoch: 1, generation: 1 }, all)).toBe(false);
 });
 
 test("a host that is merely behind is not", () => {
   const all = new Map([orders(h1, [{ incarnation: 1, desired: "stop" }]), orders(h2, [])]);
-  expect(isSucceeded({ host: h1, generation: 1 }, all)).toBe(false);
+  expect(isSucceeded({ host: h1, epoch: 1, generation: 1 }, all)).toBe(false);
 });

@@ -1,8 +1,9 @@
 /** A coordinator with its API on a memory store, and hosts that say what tests make them say. */
 
 import { create } from "@bufbuild/protobuf";
-import { fleetSpecCodec, templateDigest } from "@evm/codec";
+import { fleetSpecCodec, ordersCodec, templateDigest } from "@evm/codec";
 import {
+  acceptOrders,
   type Clock,
   type Digest,
   type FleetRecord,
@@ -167,17 +168,22 @@ const host = (name: string): HostName => {
   throw new Error(`bad host name ${name}`);
 };
 
-/** A host that at once reports whatever it is ordered to run as being in `phase`. */
+/**
+ * A host that at once reports whatever it is ordered to run as being in `phase`.
+ *
+ * @param inForce what it went by before
+ */
 export async function startHost(
   { store }: Pick<TestCluster, "store">,
   name: string,
   phase: ObservedPhase = "ready",
   clock: Clock = systemClock,
+  inForce?: Orders,
 ): Promise<AsyncDisposable> {
   const end = new AbortController();
   const { signal } = end;
   const link = store.host(host(name));
-  const work = obey(link, phase, clock, signal);
+  const work = obey(link, phase, clock, inForce, signal);
   return {
     async [Symbol.asyncDispose]() {
       end.abort();
@@ -190,18 +196,31 @@ async function obey(
   link: HostStore,
   phase: ObservedPhase,
   clock: Clock,
+  inForce: Orders | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   const wake = new Wake();
+  let orders = inForce;
   link.watchOrders(() => wake.wake(), signal);
+  link.serveVerb(
+    "orders",
+    async (_request, stream) => {
+      if (orders !== undefined) await stream.send(ordersCodec.encode(orders));
+    },
+    signal,
+  );
   let reported: Report | undefined;
   try {
     for (;;) {
-      const orders = await link.readOrders(signal);
+      const incoming = await link.readOrders(signal);
+      if (incoming !== undefined && acceptOrders(orders, incoming).kind === "accepted") {
+        orders = incoming;
+      }
       const report = reportOf(link.host, orders, phase);
       if (!isSame(report, reported)) await link.putReport(report, signal);
       reported = report;
-      await link.heartbeat({ host: link.host, generation: report.generation }, signal);
+      const { epoch, generation } = report;
+      await link.heartbeat({ host: link.host, epoch, generation }, signal);
       await wake.wait(500, clock, signal);
     }
   } catch (error) {

@@ -21,7 +21,18 @@ export function check(snapshot: Snapshot, plan: Plan): readonly Violation[] {
     ...checkCapacity(changes, snapshot.overcommit),
     ...checkDiscards(snapshot, changes),
     ...checkSuccession(snapshot, plan),
-    // A leader that is none any more plans nothing, and explains nothing.
-    ...(isDeposed ? [] : checkReasons(snapshot, plan, changes)),
+    // A leader that is none any more, or has forgotten, plans nothing and explains only that.
+    ...(isDeposed || isSilent(snapshot, plan) ? [] : checkReasons(snapshot, plan, changes)),
   ];
+}
+
+/** Some host goes by later orders than are known, and the plan keeps its hands off everything. */
+function isSilent({ epoch, hosts }: Snapshot, plan: Plan): boolean {
+  if (plan.orders.length + plan.fleets.length + plan.forgottenFleets.length > 0) return false;
+  return hosts.some(({ report, heartbeat, orders }) =>
+    [report, heartbeat].some(
+      (one) =>
+        one !== undefined && (one.epoch > epoch || one.generation > (orders?.generation ?? 0)),
+    ),
+  );
 }

@@ -4,12 +4,11 @@ import type { HostName } from "./ids.ts";
 /** What operators set on a host. */
 export type HostRecord = { readonly name: HostName; readonly admin: "active" | "draining" };
 
+/** Which orders a host has applied last; zeros before the first. */
+export type Applied = { readonly epoch: number; readonly generation: number };
+
 /** A host's sign of life, answered by the leader with a lease. */
-export type Heartbeat = {
-  readonly host: HostName;
-  /** Of the orders it last applied. */
-  readonly generation: number;
-};
+export type Heartbeat = Applied & { readonly host: HostName };
 
 /** The leader's promise that nobody else is ordered to run this host's instances. */
 export type LeaseGrant = {

@@ -47,11 +47,12 @@ export class HostLoad {
   readonly #fleets = new Map<FleetName, number>();
   readonly #hostPorts = new Map<string, number>();
 
-  constructor(view: HostView, overcommit: Overcommit) {
+  /** @param isEstranged see `recall` */
+  constructor(view: HostView, overcommit: Overcommit, isEstranged = false) {
     const { report } = view;
     const capacity = report?.capacity ?? NOTHING;
     this.name = view.name;
-    this.closedBecause = closedBecause(view);
+    this.closedBecause = closedBecause(view, isEstranged);
     this.isOpen = this.closedBecause === undefined;
     this.labels = report?.labels ?? {};
     this.drivers = new Map(report?.drivers.map((driver) => [driver.kind, driver]));
@@ -116,9 +117,13 @@ function count<Key>(counts: Map<Key, number>, key: Key, change: number): void {
   else counts.set(key, next);
 }
 
-function closedBecause({ liveness, admin, report }: HostView): string | undefined {
+function closedBecause(
+  { liveness, admin, report }: HostView,
+  isEstranged: boolean,
+): string | undefined {
   if (liveness === "lost") return "lost";
   if (liveness === "unknown") return "not heard of yet";
+  if (isEstranged) return "estranged";
   if (admin === "draining") return "draining";
   return report === undefined ? "without a report" : undefined;
 }

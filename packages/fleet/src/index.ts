@@ -1,7 +1,7 @@
 export { type Acceptance, acceptOrders } from "./accept-orders.ts";
 export { check } from "./check.ts";
 export type { Clock } from "./clock.ts";
-export type { Heartbeat, HostRecord, LeaseGrant, Ping } from "./control.ts";
+export type { Applied, Heartbeat, HostRecord, LeaseGrant, Ping } from "./control.ts";
 export { type ConvergeInput, converge, isolated } from "./converge.ts";
 export type { EventRecord, Severity, StoredEvent } from "./event.ts";
 export { explainPlace, type PlaceExplanation } from "./explain-place.ts";
@@ -26,6 +26,7 @@ export type { ObservedPhase, Phase } from "./phase.ts";
 export { isAlive, PHASES } from "./phase.ts";
 export { Cluster, type PlaceResult, place } from "./place.ts";
 export type { Action, Note, Plan, Refusal, Violation, Waiting } from "./plan.ts";
+export { appliedBy, type Recall, recall } from "./recall.ts";
 export { reconcile } from "./reconcile.ts";
 export type { DriverStatus, Instant, Observed, PoolStatus, Report } from "./report.ts";
 export {

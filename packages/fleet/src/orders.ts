@@ -34,7 +34,7 @@ export type OrderedInstance = {
 
 export type Orders = {
   readonly host: HostName;
-  /** Which leader wrote them: the revision of the epoch key it holds. */
+  /** Which leader wrote them. */
   readonly epoch: number;
   /** Grows by one with every rewrite of this document, across epochs. */
   readonly generation: number;

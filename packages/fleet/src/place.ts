@@ -80,9 +80,16 @@ export class Cluster {
   #lastFailure: PlaceResult | undefined;
   #explained = 0;
 
-  /** @param views sorted by name */
-  constructor(views: readonly HostView[], overcommit: Overcommit) {
-    this.hosts = views.map((view) => new HostLoad(view, overcommit));
+  /**
+   * @param views sorted by name
+   * @param estranged see `recall`
+   */
+  constructor(
+    views: readonly HostView[],
+    overcommit: Overcommit,
+    estranged: ReadonlySet<HostName> = new Set(),
+  ) {
+    this.hosts = views.map((view) => new HostLoad(view, overcommit, estranged.has(view.name)));
     this.#indexes = new Map(this.hosts.map((host, index) => [host.name, index]));
     this.#hasRefused = new Uint8Array(this.hosts.length);
   }

@@ -510,15 +510,52 @@ describe("orders and what is really there", () => {
     ]);
   });
 
-  test("orders that the store lost are written again, above what the host has applied (I5)", () => {
+  test("where a host goes by later orders than are stored nothing at all is planned", () => {
     const ahead = aHost(
       "h1",
       { generation: 9, instances: [ready()] },
       { orders: someOrders("h1", [anEntry()], { generation: 4 }) },
     );
-    const made = plan([aFleet()], [ahead]);
-    expect(written(made)).toEqual(["h1: web-0000.1 run"]);
-    expect(made.orders[0]?.generation).toBe(10);
+    const made = plan([aFleet({ replicas: 3 })], [ahead, aHost("h2")]);
+    expect([written(made), made.waiting, made.forgottenFleets]).toEqual([[], [], []]);
+    expect(made.notes[0]?.text).toMatch(/older than what h1 go by.*evm restore/);
+  });
+
+  test("where all orders are lost nothing is planned, whatever fleets are declared", () => {
+    const forgotten = aHost("h1", { generation: 3, instances: [ready()] });
+    expect(written(plan([aFleet({ replicas: 3 })], [forgotten, aHost("h2")]))).toEqual([]);
+  });
+
+  const stranger = (over: Partial<HostView> = {}) =>
+    aHost("h9", { generation: 3, instances: [ready({ incarnation: 4 })] }, over);
+  const served = () => host("h1", [anEntry({ index: 1 })], [ready({ index: 1 })]);
+
+  test("a host that goes by orders from elsewhere is left as it is, and the others go on", () => {
+    const made = plan([aFleet({ replicas: 3 })], [served(), stranger()]);
+    expect(written(made)).toEqual(["h1: web-0001.1 run, web-0002.1 run"]);
+    expect(reasons(made)).toEqual([
+      "web-0000: its incarnation 4 is on h9, which is estranged: run evm restore",
+    ]);
+    expect(made.notes[0]?.text).toMatch(/^h9 goes by orders that are not known here/);
+  });
+
+  test("what an estranged host has is neither adopted, stopped nor discarded", () => {
+    for (const fleets of [[], [aFleet({ replicas: 0 })], [aFleet({}, { state: "deleting" })]]) {
+      const made = plan(fleets, [host("h1"), stranger()]);
+      expect(written(made)).toEqual([]);
+    }
+  });
+
+  test("what ran on an estranged host that is lost begins elsewhere, above it (I1)", () => {
+    const lost = stranger({ liveness: "lost" });
+    expect(written(plan([aFleet({ replicas: 2 })], [served(), lost]))).toEqual([
+      "h1: web-0000.5 run, web-0001.1 run",
+    ]);
+    const waiting = plan([aFleet({ replicas: 2, onHostLoss: "wait" })], [served(), lost]);
+    expect(written(waiting)).toEqual([]);
+    expect(reasons(waiting)).toEqual([
+      expect.stringMatching(/^web-0000: .* h9, which is estranged/),
+    ]);
   });
 
   test("one incarnation ordered on two hosts is left to run on one of them (I1)", () => {

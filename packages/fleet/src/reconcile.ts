@@ -24,8 +24,9 @@
  * explicit discard: the new incarnation is made from its image. A host's loss is not: the old disk
  * is kept until the fleet is deleted or scaled down.
  */
-import type { FleetName } from "./ids.ts";
-import type { Plan } from "./plan.ts";
+import type { FleetName, HostName } from "./ids.ts";
+import type { Note, Plan } from "./plan.ts";
+import { recall } from "./recall.ts";
 import { adopt } from "./reconcile/adopt.ts";
 import { assign } from "./reconcile/assign.ts";
 import { countPromises } from "./reconcile/count-promises.ts";
@@ -38,12 +39,15 @@ import { supersede } from "./reconcile/supersede.ts";
 import { survey } from "./reconcile/survey.ts";
 import type { Work } from "./reconcile/work.ts";
 import { writeOrders } from "./reconcile/write-orders.ts";
+import { nameSome } from "./rule.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** Makes the plan that brings the cluster one step closer to what is declared. Changes nothing. */
 export function reconcile(snapshot: Snapshot): Plan {
   const newer = snapshot.hosts.find((host) => (host.orders?.epoch ?? 0) > snapshot.epoch);
   if (newer !== undefined) return deposed(snapshot.epoch, newer.orders?.epoch ?? 0);
+  const memory = recall(snapshot);
+  if (memory.kind === "lost") return nothing(forgotten(memory.hosts));
 
   const work = survey(snapshot);
   forget(work);
@@ -52,6 +56,7 @@ export function reconcile(snapshot: Snapshot): Plan {
   supersede(work);
   const demands = new Demands(work);
   countPromises(work, demands);
+  if (memory.estranged.size > 0) work.notes.push(estranged([...memory.estranged]));
   const settled: SettledFleet[] = [];
   for (const fleet of work.fleets.values()) {
     const { record } = fleet;
@@ -86,6 +91,26 @@ function forgottenFleets(work: Work): readonly FleetName[] {
 /** A leader that finds orders of a later epoch leads no more: it plans nothing (I5). */
 function deposed(own: number, later: number): Plan {
   const text = `orders of epoch ${later} exist; epoch ${own} plans nothing any more`;
-  const notes = [{ severity: "warning", text }] as const;
-  return { orders: [], actions: [], waiting: [], notes, fleets: [], forgottenFleets: [] };
+  return nothing({ severity: "warning", text });
+}
+
+const nothing = (note: Note): Plan => ({
+  orders: [],
+  actions: [],
+  waiting: [],
+  notes: [note],
+  fleets: [],
+  forgottenFleets: [],
+});
+
+/** Nothing is planned on a memory that is older than what runs (see `recall`). */
+function forgotten(hosts: readonly HostName[]): Note {
+  const text = `the control state is older than what ${nameSome(hosts)} go by: nothing is planned`;
+  return { severity: "warning", text: `${text} until evm restore rebuilds it` };
+}
+
+function estranged(hosts: readonly HostName[]): Note {
+  const verb = hosts.length === 1 ? "goes" : "go";
+  const text = `${nameSome(hosts)} ${verb} by orders that are not known here: nothing is ordered`;
+  return { severity: "warning", text: `${text} there until evm restore takes them in` };
 }

@@ -1,4 +1,5 @@
 /** Everything the coordinator decides on, as one immutable value. */
+import type { Applied } from "./control.ts";
 import type { Digest, HostName } from "./ids.ts";
 import type { Image } from "./image.ts";
 import type { Orders } from "./orders.ts";
@@ -35,6 +36,8 @@ export type HostView = {
   /** `lost` after a full lease plus margin without a heartbeat; `unknown` until first heard. */
   readonly liveness: "up" | "unknown" | "lost";
   readonly report: Report | undefined;
+  /** What its last heartbeat said, as heard by whoever takes the snapshot. */
+  readonly heartbeat: Applied | undefined;
   readonly orders: Orders | undefined;
 };
 
@@ -48,6 +51,8 @@ export type Overcommit = {
 export type Snapshot = {
   /** The epoch that the deciding coordinator holds. */
   readonly epoch: number;
+  /** Above every epoch before the last restore; 0 where there was none. */
+  readonly epochBase: number;
   readonly overcommit: Overcommit;
   /** Sorted by name. */
   readonly fleets: readonly FleetRecord[];

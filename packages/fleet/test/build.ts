@@ -137,6 +137,7 @@ export function aHost(
     admin: "active",
     liveness: "up",
     report: aReport({ host, generation: over.orders?.generation ?? 0, ...report }),
+    heartbeat: undefined,
     orders: undefined,
     ...over,
   };
@@ -193,6 +194,7 @@ export const aSnapshot = (
   over: Partial<Snapshot> = {},
 ): Snapshot => ({
   epoch: 1,
+  epochBase: 0,
   overcommit: { vcpu: 1, memory: 1, disk: 1 },
   fleets,
   hosts,

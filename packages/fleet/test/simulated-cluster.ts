@@ -58,12 +58,14 @@ export class SimulatedCluster {
   snapshot(): Snapshot {
     return {
       epoch: 1,
+      epochBase: 0,
       overcommit: this.#overcommit,
       fleets: [...this.fleets.values()].sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1)),
       hosts: this.hosts.map(({ view: { name } }) => ({
         name,
         ...(this.states.get(name) ?? { admin: "active", liveness: "up" }),
         report: this.#reports.get(name),
+        heartbeat: undefined,
         orders: this.orders.get(name),
       })),
     };
@@ -161,6 +163,13 @@ export class SimulatedCluster {
     if (host === undefined || this.states.get(host.view.name)?.liveness !== "up") return;
     this.#reports.set(host.view.name, host.report());
     this.orders.delete(host.view.name);
+  }
+
+  /** What every host goes by becomes what is stored. */
+  restoreOrders(): void {
+    for (const { view, orders } of this.hosts) {
+      if (orders !== undefined) this.orders.set(view.name, orders);
+    }
   }
 
   /** Names of all instances that run, once for each place where they do. */

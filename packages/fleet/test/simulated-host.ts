@@ -42,6 +42,11 @@ export class SimulatedHost {
     return this.#orders?.generation ?? 0;
   }
 
+  /** Those in force. */
+  get orders(): Orders | undefined {
+    return this.#orders;
+  }
+
   /** True where the orders were taken, or are those it has. */
   receive(orders: Orders): boolean {
     const acceptance = acceptOrders(this.#orders, orders);

@@ -11,6 +11,7 @@ import type {
   StoredEvent,
 } from "@evm/fleet";
 import type {
+  ClaimOutcome,
   CommitOutcome,
   CommitRequest,
   ControlState,
@@ -18,6 +19,7 @@ import type {
   EventQuery,
   HostStream,
   HostVerb,
+  RestoreRequest,
   Write,
   WriteOutcome,
 } from "@evm/store";
@@ -70,7 +72,7 @@ export class CoordinatorLink extends Link<CoordinatorStore> implements Coordinat
     signal.addEventListener("abort", () => this.#wakes.delete(wake), { once: true });
   }
 
-  claimEpoch(leader: string, expected: number, signal: AbortSignal): Promise<WriteOutcome> {
+  claimEpoch(leader: string, expected: number, signal: AbortSignal): Promise<ClaimOutcome> {
     return this.request("claiming the epoch", signal, () =>
       this.server.claimEpoch(leader, expected, NEVER),
     );
@@ -78,6 +80,10 @@ export class CoordinatorLink extends Link<CoordinatorStore> implements Coordinat
 
   commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome> {
     return this.request("committing orders", signal, () => this.server.commit(request, NEVER));
+  }
+
+  restore(request: RestoreRequest, signal: AbortSignal): Promise<CommitOutcome> {
+    return this.request("restoring", signal, () => this.server.restore(request, NEVER));
   }
 
   putFleets(writes: readonly Write<FleetRecord>[], signal: AbortSignal): Promise<WriteOutcome> {

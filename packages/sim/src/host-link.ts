@@ -28,6 +28,11 @@ export class HostLink extends Link<HostStore> implements HostStore {
     this.network.onHeal(send, signal);
   }
 
+  onReconnect(wake: () => void, signal: AbortSignal): void {
+    const { process } = this.endpoint;
+    this.network.onHeal(() => process.deliver(wake), signal);
+  }
+
   putReport(report: Report, signal: AbortSignal): Promise<void> {
     return this.request("writing the report", signal, () => this.server.putReport(report, NEVER));
   }

@@ -50,7 +50,7 @@ export class ControlCache {
   readonly images = new Table<ImageName, Image>();
   readonly hosts = new Table<HostName, HostRecord>();
   readonly orders = new Table<HostName, Orders>();
-  epoch: Epoch = { epoch: 0, leader: "" };
+  epoch: Epoch = { epoch: 0, base: 0, leader: "" };
   revision = 0;
 
   state(): ControlState {

@@ -6,6 +6,7 @@ export { connectCoordinator } from "./nats/coordinator.ts";
 export type { HostOptions } from "./nats/host.ts";
 export { connectHost } from "./nats/host.ts";
 export type {
+  ClaimOutcome,
   CommitOutcome,
   CommitRequest,
   ControlState,
@@ -20,6 +21,7 @@ export type {
   HostVerb,
   LeaseGrant,
   Ping,
+  RestoreRequest,
   StoreConnection,
   StoredEvent,
   StoreErrorCode,

@@ -33,8 +33,13 @@ export type Versioned<T> = { readonly value: T; readonly revision: number };
 export type Write<T> = { readonly value: T; readonly expectedRevision: number };
 
 export type Epoch = {
-  /** The revision of the epoch key: this number is the epoch. 0 before the first leader. */
+  /** `base` and the revision of the epoch key, added up. 0 before the first leader. */
   readonly epoch: number;
+  /**
+   * Carried on by every claim, 0 until a restore raises it: revisions begin anew where the store
+   * lost its data, and epochs must not, since hosts refuse orders of older ones (I5).
+   */
+  readonly base: number;
   /** Who holds it. */
   readonly leader: string;
 };
@@ -71,6 +76,25 @@ export type WriteOutcome =
   | { readonly kind: "written"; readonly revision: number }
   | { readonly kind: "conflict" };
 
+export type ClaimOutcome =
+  | { readonly kind: "written"; readonly revision: number; readonly epoch: number }
+  | { readonly kind: "conflict" };
+
+/** What a restore writes beside what planners and operators do. */
+export type RestoreRequest = {
+  /** The newest epoch, whoever holds it; the fence. */
+  readonly epoch: number;
+  readonly fleets: readonly Write<FleetRecord>[];
+  readonly images: readonly Write<Image>[];
+  readonly hosts: readonly Write<HostRecord>[];
+  readonly orders: readonly Write<Orders>[];
+  /**
+   * Written last: a new epoch above this base, so that whoever leads has to stand again. Absent
+   * while more is to come.
+   */
+  readonly raise: { readonly base: number; readonly by: string } | undefined;
+};
+
 export type EventQuery = {
   readonly fleet: string | undefined;
   readonly instance: string | undefined;
@@ -84,7 +108,7 @@ export type EventQuery = {
 };
 
 /** Verbs that are not state, carried out by a host for a coordinator. */
-export type HostVerb = "logs" | "console";
+export type HostVerb = "logs" | "console" | "orders";
 
 /**
  * A two-way byte stream with a host. Disposing of it ends it for both sides; a side that ends badly
@@ -125,9 +149,11 @@ export interface CoordinatorStore extends StoreConnection {
   /** Calls `wake` after every change of `control()` or `reports()` until the signal fires. */
   watch(wake: () => void, signal: AbortSignal): void;
 
-  /** Takes the next epoch if `expectedEpoch` is still the newest. */
-  claimEpoch(leader: string, expectedEpoch: number, signal: AbortSignal): Promise<WriteOutcome>;
+  /** Takes the next epoch if `expectedEpoch` is still the newest; its base stays. */
+  claimEpoch(leader: string, expectedEpoch: number, signal: AbortSignal): Promise<ClaimOutcome>;
   commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome>;
+  /** Writes all of them or none, and only while the epoch is the newest (S1). */
+  restore(request: RestoreRequest, signal: AbortSignal): Promise<CommitOutcome>;
 
   /** Writes all of them or none; the outcome's revision is that of the last one. */
   putFleets(writes: readonly Write<FleetRecord>[], signal: AbortSignal): Promise<WriteOutcome>;
@@ -164,6 +190,8 @@ export interface HostStore extends StoreConnection {
   readOrders(signal: AbortSignal): Promise<Orders | undefined>;
   /** Calls `wake` when orders may have changed, and after every reconnect. */
   watchOrders(wake: () => void, signal: AbortSignal): void;
+  /** Calls `wake` after every reconnect: what was written before may be lost. */
+  onReconnect(wake: () => void, signal: AbortSignal): void;
   putReport(report: Report, signal: AbortSignal): Promise<void>;
   /** Undefined where nobody leads. */
   heartbeat(heartbeat: Heartbeat, signal: AbortSignal): Promise<LeaseGrant | undefined>;
@@ -180,8 +208,8 @@ export const MAX_ORDERS_BYTES = 500_000;
 export const MAX_VALUE_BYTES = 900_000;
 
 /**
- * The most orders and fleets, written or forgotten, in one commit or one `putFleets`: JetStream's
- * atomic batch ends at 1,000 messages, of which a commit needs one for its fence.
+ * The most orders and fleets, written or forgotten, in one commit or one `putFleets`, and writes in
+ * one `restore`: JetStream's atomic batch ends at 1,000 messages, of which a fence needs one.
  */
 export const MAX_COMMIT_WRITES = 999;
 

@@ -1,6 +1,7 @@
 /** Read, change, write: how the API alters what others may be altering too. */
 import { RpcError } from "@evm/protocol";
 import type { WriteOutcome } from "@evm/store";
+import { describeMemory } from "../memory-watch.ts";
 import type { ApiContext } from "./context.ts";
 
 /** A busy fleet changes a few times a second; losing so often in a row is somebody's loop. */
@@ -19,9 +20,11 @@ export type CompareAndSet = {
 
 /** Returns whether anything was written, once it can be read here. */
 export async function compareAndSet(
-  { store, clock }: ApiContext,
+  context: ApiContext,
   { what, write, signal }: CompareAndSet,
 ): Promise<boolean> {
+  const { store, clock } = context;
+  assertRemembered(context, what);
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const outcome = await write();
     if (outcome === undefined) return false;
@@ -32,6 +35,16 @@ export async function compareAndSet(
     await clock.sleep(attemptGapMs(attempt), signal);
   }
   throw new RpcError("aborted", `${what}: changed by others ${MAX_ATTEMPTS} times in a row`);
+}
+
+/**
+ * What is written to a control state that is lost would be lost with it, acknowledged or not: first
+ * it has to be rebuilt (I6).
+ */
+function assertRemembered({ coordinator }: ApiContext, what: string): void {
+  const { memory } = coordinator;
+  if (memory.kind === "whole") return;
+  throw new RpcError("failedPrecondition", `${what}: ${describeMemory(memory)}`);
 }
 
 /** The error where a client expected another revision than there is. */

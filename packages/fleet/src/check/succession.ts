@@ -18,11 +18,12 @@ export function checkSuccession(snapshot: Snapshot, plan: Plan): readonly Violat
     if (view === undefined) add(`orders for ${host}, which is not known`);
     if (seen.has(host)) add(`orders for ${host} twice`);
     seen.add(host);
-    const known = Math.max(view?.orders?.epoch ?? 0, epoch);
+    const heard = [view?.orders, view?.report, view?.heartbeat];
+    const known = Math.max(epoch, ...heard.map((one) => one?.epoch ?? 0));
     if (epoch !== snapshot.epoch || known > epoch) {
       add(`orders for ${host} bear epoch ${epoch}; held is ${snapshot.epoch}, known ${known}`);
     }
-    const last = Math.max(view?.orders?.generation ?? 0, view?.report?.generation ?? 0);
+    const last = Math.max(...heard.map((one) => one?.generation ?? 0));
     if (generation <= last) add(`orders for ${host} bear generation ${generation} after ${last}`);
   }
   return violations;

@@ -23,7 +23,7 @@ export function adopt(work: Work): void {
 function adoptNewest(work: Work, fleet: FleetWork, member: Member): void {
   member.orphans.sort((a, b) => a.observed.incarnation - b.observed.incarnation);
   const newest = member.orphans.at(-1);
-  if (newest === undefined || fleet.record === undefined) return;
+  if (newest === undefined || fleet.record === undefined || newest.host.isEstranged) return;
   const { host, observed } = newest;
   const { incarnation, template } = observed;
   if (incarnation <= (latestOf(member)?.ordered.incarnation ?? 0)) return;

@@ -1,7 +1,7 @@
 /** What one wanted instance needs, from its newest entry and the state of that entry's host. */
 import { isAlive } from "../phase.ts";
 import type { InstanceWish } from "../snapshot.ts";
-import { type Entry, isSettled, latestOf, type Member } from "./work.ts";
+import { type Entry, isSettled, latestOf, type Member, type Orphan } from "./work.ts";
 
 /** Why an instance is ended where it is, to be made afresh. */
 export type Cause = "replace" | "restart" | "move";
@@ -83,16 +83,27 @@ function place(member: Member, prior: Entry | undefined, discard: boolean): Deci
       entry.desired !== "forgotten" && entry.host.view.liveness !== "lost" && !isSettled(entry),
   );
   if (blocking !== undefined) return { kind: "wait", reason: stillStopping(blocking) };
-  const stray = member.orphans.find(
-    ({ host, observed }) => host.view.liveness !== "lost" && isAlive(observed.phase),
-  );
+  const stray = member.orphans.find((orphan) => isInTheWay(member, orphan));
   if (stray !== undefined) {
     const { host, observed } = stray;
+    if (host.isEstranged) return { kind: "wait", reason: estrangedReason(stray) };
     const what = `its incarnation ${observed.incarnation}, which nobody ordered`;
     return { kind: "wait", reason: `${what}, is still to be stopped on ${host.view.name}` };
   }
   return { kind: "place", prior, discard };
 }
+
+/** True where it may run, or its fleet is to wait for it. */
+function isInTheWay({ fleet }: Member, { host, observed }: Orphan): boolean {
+  const isLost = host.view.liveness === "lost";
+  if (!host.isEstranged) return !isLost && isAlive(observed.phase);
+  // What its orders say of it is not known: it may be begun at any time.
+  return !isLost || fleet.record?.spec.onHostLoss === "wait";
+}
+
+const estrangedReason = ({ host, observed }: Orphan): string =>
+  `its incarnation ${observed.incarnation} is on ${host.view.name}, which is estranged: ` +
+  "run evm restore";
 
 /** Why what follows an incarnation has to wait for it. */
 export const stillStopping = ({ ordered, host }: Entry): string =>

@@ -30,6 +30,7 @@ function discard(work: Work, member: Member, reason: string): void {
   const template = member.fleet.record?.template;
   if (template === undefined) return;
   for (const { host, observed } of member.orphans) {
+    if (host.isEstranged) continue;
     const { incarnation } = observed;
     const entry = addEntry(member, host, { incarnation, template, desired: "discard", observed });
     work.actions.push(actionOn(entry, "discard", reason));
@@ -44,7 +45,8 @@ function keepStopped(work: Work, fleet: FleetWork): void {
       if (entry.desired === "run") order(work, entry, "stop", "no fleet of this name is declared");
       if (entry.desired === "stop") kept.push(`${entry.ordered.name} on ${entry.host.view.name}`);
     }
-    for (const { host, observed } of orphans) kept.push(`${observed.name} on ${host.view.name}`);
+    for (const { host, observed } of orphans.filter((one) => !one.host.isEstranged))
+      kept.push(`${observed.name} on ${host.view.name}`);
   }
   if (kept.length === 0) return;
   work.notes.push({

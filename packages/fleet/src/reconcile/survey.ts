@@ -1,6 +1,7 @@
 import type { HostLoad } from "../host-load.ts";
 import type { FleetName } from "../ids.ts";
 import { Cluster } from "../place.ts";
+import { recall } from "../recall.ts";
 import type { Observed } from "../report.ts";
 import type { FleetRecord, HostView, Snapshot } from "../snapshot.ts";
 import type { FleetWork, HostWork, Member, Work } from "./work.ts";
@@ -9,7 +10,9 @@ type MemberOf = (fleet: FleetName, index: number) => Member;
 
 /** Indexes the snapshot. Linear in the number of entries and observations; decides nothing. */
 export function survey(snapshot: Snapshot): Work {
-  const cluster = new Cluster(snapshot.hosts, snapshot.overcommit);
+  const memory = recall(snapshot);
+  const estranged = memory.kind === "whole" ? memory.estranged : new Set(memory.hosts);
+  const cluster = new Cluster(snapshot.hosts, snapshot.overcommit, estranged);
   const fleets = new Map(
     snapshot.fleets.map((record) => [record.spec.name, fleetWork(record.spec.name, record)]),
   );
@@ -24,7 +27,8 @@ export function survey(snapshot: Snapshot): Work {
   const hosts: HostWork[] = [];
   for (const [at, view] of snapshot.hosts.entries()) {
     const load = cluster.hosts[at];
-    if (load !== undefined) hosts.push(surveyHost(view, load, memberOf));
+    if (load === undefined) continue;
+    hosts.push(surveyHost(view, load, estranged.has(view.name), memberOf));
   }
   for (const { members } of fleets.values()) {
     for (const { entries } of members.values()) {
@@ -35,11 +39,16 @@ export function survey(snapshot: Snapshot): Work {
   return { snapshot, cluster, hosts, fleets, actions: [], waiting: [], notes: [] };
 }
 
-function surveyHost(view: HostView, load: HostLoad, memberOf: MemberOf): HostWork {
+function surveyHost(
+  view: HostView,
+  load: HostLoad,
+  isEstranged: boolean,
+  memberOf: MemberOf,
+): HostWork {
   const { orders, report } = view;
   const isCurrent = report !== undefined && report.generation === (orders?.generation ?? 0);
   const templates = new Map(orders?.templates.map((template) => [template.digest, template]));
-  const host: HostWork = { view, load, isCurrent, entries: [], templates };
+  const host: HostWork = { view, load, isEstranged, isCurrent, entries: [], templates };
   for (const observed of report?.instances ?? []) {
     memberOf(observed.fleet, observed.index).orphans.push({ host, observed });
   }

@@ -27,6 +27,8 @@ export type Entry = {
 export type HostWork = {
   readonly view: HostView;
   readonly load: HostLoad;
+  /** It goes by orders that are not known here: nothing is ordered on it. See `recall`. */
+  readonly isEstranged: boolean;
   /** True where the report was made under the orders as they are now. */
   readonly isCurrent: boolean;
   /** In the order of its orders; entries that this pass adds come last. */

@@ -12,7 +12,7 @@ export function writeOrders(work: Work): readonly Orders[] {
   const beginning: Orders[] = [];
   for (const host of work.hosts) {
     const isChanged = host.entries.some((entry) => entry.desired !== entry.was);
-    if (!isChanged && !arePoliciesChanged(work, host) && !areOrdersLost(host)) continue;
+    if (!isChanged && !arePoliciesChanged(work, host) && !isUnordered(host)) continue;
     const doesEnd = host.entries.some((one) => one.desired !== one.was && one.desired !== "run");
     (doesEnd ? ending : beginning).push(document(work, host));
   }
@@ -22,11 +22,9 @@ export function writeOrders(work: Work): readonly Orders[] {
 const arePoliciesChanged = (work: Work, { view }: HostWork): boolean =>
   view.orders?.fleets.some((known) => !isSame(known, policiesOf(work, known))) === true;
 
-/** The host has applied later orders than are stored, or runs what none are stored for. */
-const areOrdersLost = ({ view: { orders, report } }: HostWork): boolean =>
-  report !== undefined &&
-  (report.generation > (orders?.generation ?? 0) ||
-    (orders === undefined && report.instances.length > 0));
+/** The host runs something, and was never ordered anything that either side knows of. */
+const isUnordered = ({ view: { orders, report }, isEstranged }: HostWork): boolean =>
+  orders === undefined && !isEstranged && (report?.instances.length ?? 0) > 0;
 
 /** The fleet's policies as declared now; as last ordered, where it is not declared any more. */
 function policiesOf(work: Work, known: OrderedFleet): OrderedFleet {
@@ -58,7 +56,7 @@ function document(work: Work, host: HostWork): Orders {
   return {
     host: view.name,
     epoch: work.snapshot.epoch,
-    generation: 1 + Math.max(view.orders?.generation ?? 0, view.report?.generation ?? 0),
+    generation: 1 + (view.orders?.generation ?? 0),
     templates: [...templates.values()].sort((a, b) => compare(a.digest, b.digest)),
     fleets: [...fleets.values()].sort((a, b) => compare(a.name, b.name)),
     instances: instances.sort((a, b) => compare(a.name, b.name) || a.incarnation - b.incarnation),

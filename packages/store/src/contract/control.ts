@@ -19,7 +19,7 @@ export function controlContract(setup: Setup): void {
   test("a new store is empty, and nobody leads", async () => {
     await using world = await setup();
     const state = (await world.coordinator("c1")).control();
-    expect(state.epoch).toEqual({ epoch: 0, leader: "" });
+    expect(state.epoch).toEqual({ epoch: 0, base: 0, leader: "" });
     expect([state.fleets.size, state.images.size, state.hosts.size, state.orders.size]).toEqual([
       0, 0, 0, 0,
     ]);
@@ -118,7 +118,7 @@ export function controlContract(setup: Setup): void {
     const epoch = written(await c1.claimEpoch("c1", 0, soon()));
     const c2 = await world.coordinator("c2");
     await c2.caughtUp(epoch, soon());
-    expect(c2.control().epoch).toEqual({ epoch, leader: "c1" });
+    expect(c2.control().epoch).toEqual({ epoch, base: 0, leader: "c1" });
     expect(c2.control().images.size).toBe(0);
     written(await c2.putImage(image("debian"), 0, soon()));
   });
@@ -159,7 +159,7 @@ export function commitContract(setup: Setup): void {
     const next = written(await c2.claimEpoch("c2", epochs[0] ?? 0, soon()));
     expect(next).toBeGreaterThan(epochs[0] ?? 0);
     await c1.caughtUp(next, soon());
-    expect(c1.control().epoch).toEqual({ epoch: next, leader: "c2" });
+    expect(c1.control().epoch).toEqual({ epoch: next, base: 0, leader: "c2" });
   });
 
   test("a commit writes orders and forgets fleets", async () => {

@@ -13,6 +13,7 @@ import type {
 } from "@evm/fleet";
 import { checkSize, checkWriteCount, commitWriteCount } from "../limits.ts";
 import {
+  type ClaimOutcome,
   type CommitOutcome,
   type CommitRequest,
   type ControlState,
@@ -21,6 +22,7 @@ import {
   type HostStream,
   type HostVerb,
   MAX_ORDERS_BYTES,
+  type RestoreRequest,
   type Write,
   type WriteOutcome,
 } from "../store.ts";
@@ -59,7 +61,7 @@ export class MemoryCoordinator extends MemoryClient implements CoordinatorStore 
     leader: string,
     expectedEpoch: number,
     signal: AbortSignal,
-  ): Promise<WriteOutcome> {
+  ): Promise<ClaimOutcome> {
     this.reach("claiming the epoch", signal);
     return this.world.claimEpoch(leader, expectedEpoch);
   }
@@ -67,10 +69,17 @@ export class MemoryCoordinator extends MemoryClient implements CoordinatorStore 
   async commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome> {
     this.reach("committing orders", signal);
     checkWriteCount("committing orders", commitWriteCount(request));
-    for (const { value } of request.orders) {
-      checkSize(`orders of host ${value.host}`, ordersCodec.encode(value).length, MAX_ORDERS_BYTES);
-    }
+    checkOrders(request);
     return this.world.commit(request);
+  }
+
+  async restore(request: RestoreRequest, signal: AbortSignal): Promise<CommitOutcome> {
+    const { fleets, images, hosts, orders } = request;
+    const count = fleets.length + images.length + hosts.length + orders.length;
+    this.reach("restoring", signal);
+    checkWriteCount("restoring", count);
+    checkOrders(request);
+    return this.world.restore(request);
   }
 
   async putFleets(
@@ -142,6 +151,12 @@ export class MemoryCoordinator extends MemoryClient implements CoordinatorStore 
   ): Promise<HostStream> {
     this.reach(`${verb} of host ${host}`, signal);
     return this.world.verbs.open(this.participant, host, verb, request, this.whileOpen(signal));
+  }
+}
+
+function checkOrders({ orders }: Pick<CommitRequest, "orders">): void {
+  for (const { value } of orders) {
+    checkSize(`orders of host ${value.host}`, ordersCodec.encode(value).length, MAX_ORDERS_BYTES);
   }
 }
 

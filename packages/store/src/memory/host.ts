@@ -25,6 +25,10 @@ export class MemoryHost extends MemoryClient implements HostStore {
     this.world.wakeups.add(wakeIfConnected, this.whileOpen(signal));
   }
 
+  onReconnect(wake: () => void, signal: AbortSignal): void {
+    this.world.onReconnect(this.participant, wake, this.whileOpen(signal));
+  }
+
   async putReport(report: Report, signal: AbortSignal): Promise<void> {
     this.reach(`writing the report of host ${this.host}`, signal);
     this.world.putReport(report);

@@ -12,7 +12,15 @@ import type {
 import { ControlCache, type Table } from "../control-cache.ts";
 import { EventLog } from "../event-log.ts";
 import { SnapshotMap } from "../snapshot-map.ts";
-import type { CommitOutcome, CommitRequest, ControlState, Write, WriteOutcome } from "../store.ts";
+import type {
+  ClaimOutcome,
+  CommitOutcome,
+  CommitRequest,
+  ControlState,
+  RestoreRequest,
+  Write,
+  WriteOutcome,
+} from "../store.ts";
 import { Wakeups } from "../wakeups.ts";
 import type { Participant } from "./participant.ts";
 import { Verbs } from "./verbs.ts";
@@ -25,6 +33,22 @@ type Listener<Input, Output> = {
 const isUnique = (keys: readonly unknown[]): boolean => new Set(keys).size === keys.length;
 
 const rejected = (reason: string): CommitOutcome => ({ kind: "rejected", reason });
+
+/** Writes to one table: whether they still may be made, and how. */
+function part<Key, Value>(
+  table: Table<Key, Value>,
+  keyOf: (value: Value) => Key,
+  writes: readonly Write<Value>[],
+) {
+  const isExpected = ({ value, expectedRevision }: Write<Value>) =>
+    table.revision(keyOf(value)) === expectedRevision;
+  return {
+    isCurrent: writes.every(isExpected) && isUnique(writes.map(({ value }) => keyOf(value))),
+    write(nextRevision: () => number): void {
+      for (const { value } of writes) table.put(keyOf(value), value, nextRevision());
+    },
+  };
+}
 
 export type Known = {
   readonly control: ControlState;
@@ -40,6 +64,7 @@ export class World {
   readonly heartbeats = new Set<Listener<Heartbeat, LeaseGrant | undefined>>();
   readonly verbs = new Verbs((participant) => this.isConnected(participant));
   readonly pings = new Set<Listener<Ping, void>>();
+  readonly #reconnects = new Set<Listener<void, void>>();
   /** Those who are cut off, with what they knew then. */
   readonly #cut = new Map<Participant, Known>();
 
@@ -61,13 +86,35 @@ export class World {
   reconnect(participant: Participant): void {
     this.#cut.delete(participant);
     this.wakeups.wakeAll();
+    for (const { participant: who, call } of this.#reconnects) if (who === participant) call();
   }
 
-  claimEpoch(leader: string, expectedEpoch: number): WriteOutcome {
-    if (this.control.epoch.epoch !== expectedEpoch) return { kind: "conflict" };
-    const epoch = this.#nextRevision();
-    this.control.epoch = { epoch, leader };
-    return { kind: "written", revision: epoch };
+  onReconnect(participant: Participant, call: () => void, signal: AbortSignal): void {
+    const listener = { participant, call };
+    this.#reconnects.add(listener);
+    signal.addEventListener("abort", () => this.#reconnects.delete(listener), { once: true });
+  }
+
+  claimEpoch(leader: string, expectedEpoch: number): ClaimOutcome {
+    const { epoch, base } = this.control.epoch;
+    if (epoch !== expectedEpoch) return { kind: "conflict" };
+    return { kind: "written", ...this.#nextEpoch(leader, base) };
+  }
+
+  restore(request: RestoreRequest): CommitOutcome {
+    const { epoch } = this.control.epoch;
+    if (request.epoch !== epoch) return rejected(`epoch ${request.epoch} is over, now is ${epoch}`);
+    const { fleets, images, hosts, orders } = this.control;
+    const parts = [
+      part(fleets, (fleet) => fleet.spec.name, request.fleets),
+      part(images, (image) => image.name, request.images),
+      part(hosts, (host) => host.name, request.hosts),
+      part(orders, (one) => one.host, request.orders),
+    ];
+    if (!parts.every(({ isCurrent }) => isCurrent)) return rejected("others wrote in between");
+    for (const { write } of parts) write(() => this.#nextRevision());
+    if (request.raise !== undefined) this.#nextEpoch(request.raise.by, request.raise.base);
+    return { kind: "committed", revision: this.control.revision };
   }
 
   commit(request: CommitRequest): CommitOutcome {
@@ -107,12 +154,9 @@ export class World {
     keyOf: (value: Value) => Key,
     writes: readonly Write<Value>[],
   ): WriteOutcome {
-    const isCurrent = ({ value, expectedRevision }: Write<Value>) =>
-      table.revision(keyOf(value)) === expectedRevision;
-    if (!writes.every(isCurrent) || !isUnique(writes.map(({ value }) => keyOf(value)))) {
-      return { kind: "conflict" };
-    }
-    for (const { value } of writes) table.put(keyOf(value), value, this.#nextRevision());
+    const { isCurrent, write } = part(table, keyOf, writes);
+    if (!isCurrent) return { kind: "conflict" };
+    write(() => this.#nextRevision());
     return { kind: "written", revision: this.control.revision };
   }
 
@@ -153,6 +197,13 @@ export class World {
 
   #present(): Known {
     return { control: this.control.state(), reports: this.reports.snapshot() };
+  }
+
+  #nextEpoch(leader: string, base: number): { revision: number; epoch: number } {
+    const revision = this.#nextRevision();
+    const epoch = base + revision;
+    this.control.epoch = { epoch, base, leader };
+    return { revision, epoch };
   }
 
   #nextRevision(): number {

@@ -7,7 +7,13 @@
  *  C2 Every value is decoded once. One that cannot be is reported with its key, and the key keeps
  *     the value and revision that it had, so that nobody writes over what cannot be read.
  */
-import { fleetRecordCodec, hostRecordCodec, imageCodec, ordersCodec } from "@evm/codec";
+import {
+  epochHolderCodec,
+  fleetRecordCodec,
+  hostRecordCodec,
+  imageCodec,
+  ordersCodec,
+} from "@evm/codec";
 import { isFleetName, isHostName, isImageName } from "@evm/fleet";
 import { CONTROL_BUCKET, type ControlKey, keySubject, parseControlKey } from "@evm/protocol";
 import type { JsMsg } from "@nats-io/jetstream";
@@ -72,9 +78,9 @@ export class ControlReader {
       case "commit":
         return () => {};
       case "epoch": {
-        const leader = new TextDecoder().decode(data);
+        const { leader, base } = epochHolderCodec.decode(data);
         return () => {
-          cache.epoch = { epoch: seq, leader };
+          cache.epoch = { epoch: base + seq, base, leader };
         };
       }
       case "fleet": {

@@ -1,6 +1,12 @@
 /** Writes to `control`, each an atomic batch. */
-import { fleetRecordCodec, hostRecordCodec, imageCodec, ordersCodec } from "@evm/codec";
-import type { FleetRecord, HostRecord, Image, ImageName } from "@evm/fleet";
+import {
+  epochHolderCodec,
+  fleetRecordCodec,
+  hostRecordCodec,
+  imageCodec,
+  ordersCodec,
+} from "@evm/codec";
+import type { FleetRecord, HostRecord, Image, ImageName, Orders } from "@evm/fleet";
 import {
   COMMIT_KEY,
   CONTROL_BUCKET,
@@ -14,10 +20,13 @@ import {
 import type { ControlCache, Table } from "../control-cache.ts";
 import { checkSize, checkWriteCount, commitWriteCount } from "../limits.ts";
 import {
+  type ClaimOutcome,
   type CommitOutcome,
   type CommitRequest,
+  type Epoch,
   MAX_ORDERS_BYTES,
   MAX_VALUE_BYTES,
+  type RestoreRequest,
   type Write,
   type WriteOutcome,
 } from "../store.ts";
@@ -30,6 +39,8 @@ const NOTHING = new Uint8Array();
 export class ControlWriter {
   readonly #link: Link;
   readonly #cache: ControlCache;
+  /** This coordinator's last claim, which the cache may not show yet. */
+  #claimed: Pick<Epoch, "epoch" | "base"> = { epoch: 0, base: 0 };
 
   /** @param cache knows the revisions of removals, which the server counts */
   constructor(link: Link, cache: ControlCache) {
@@ -41,34 +52,56 @@ export class ControlWriter {
     leader: string,
     expectedEpoch: number,
     signal: AbortSignal,
-  ): Promise<WriteOutcome> {
-    const payload = new TextEncoder().encode(leader);
-    return this.#write("claiming the epoch", [message(EPOCH_KEY, payload, expectedEpoch)], signal);
+  ): Promise<ClaimOutcome> {
+    const base = this.#baseOf(expectedEpoch);
+    if (base === undefined) return { kind: "conflict" };
+    const payload = epochHolderCodec.encode({ leader, base });
+    const claim = message(EPOCH_KEY, payload, expectedEpoch - base);
+    const outcome = await this.#write("claiming the epoch", [claim], signal);
+    if (outcome.kind === "conflict") return outcome;
+    const epoch = base + outcome.revision;
+    this.#claimed = { epoch, base };
+    return { ...outcome, epoch };
   }
 
   async commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome> {
     const doing = `committing orders in epoch ${request.epoch}`;
     checkWriteCount(doing, commitWriteCount(request));
-    const fence: BatchMessage = {
-      subject: keySubject(CONTROL_BUCKET, COMMIT_KEY),
-      payload: NOTHING,
-      expected: { sequence: request.epoch, of: EPOCH_SUBJECT },
-      isRemoval: false,
-    };
-    const orders = request.orders.map(({ value, expectedRevision }) => {
-      const payload = ordersCodec.encode(value);
-      checkSize(`orders of host ${value.host}`, payload.length, MAX_ORDERS_BYTES);
-      return message(ordersKey(value.host), payload, expectedRevision);
-    });
-    const fleets = request.fleets.map((write) => this.#fleetMessage(write));
     const forgotten = request.forgottenFleets.map(({ name, expectedRevision }) =>
       removal(fleetKey(name), expectedRevision),
     );
-    const messages = [fence, ...orders, ...fleets, ...forgotten];
-    const outcome = await publishBatch(this.#link, doing, messages, signal);
-    return outcome.kind === "stored"
-      ? { kind: "committed", revision: outcome.sequence }
-      : { kind: "rejected", reason: outcome.reason };
+    const base = this.#baseOf(request.epoch);
+    if (base === undefined) return { kind: "rejected", reason: `${request.epoch} is over` };
+    const messages = [
+      fence(request.epoch - base),
+      ...request.orders.map(orders),
+      ...request.fleets.map((write) => this.#fleetMessage(write)),
+      ...forgotten,
+    ];
+    return this.#commit(doing, messages, signal);
+  }
+
+  async restore(request: RestoreRequest, signal: AbortSignal): Promise<CommitOutcome> {
+    const doing = "restoring";
+    const writes = [
+      ...request.fleets.map((write) => this.#fleetMessage(write)),
+      ...request.images.map((write) => this.#imageMessage(write)),
+      ...request.hosts.map(host),
+      ...request.orders.map(orders),
+    ];
+    checkWriteCount(doing, writes.length);
+    const base = this.#baseOf(request.epoch);
+    if (base === undefined) return { kind: "rejected", reason: `${request.epoch} is over` };
+    const revision = request.epoch - base;
+    if (request.raise === undefined) {
+      return this.#commit(doing, [fence(revision), ...writes], signal);
+    }
+    const payload = epochHolderCodec.encode({
+      leader: request.raise.by,
+      base: request.raise.base,
+    });
+    // It is a fence itself, for it names the revision that it replaces.
+    return this.#commit(doing, [...writes, message(EPOCH_KEY, payload, revision)], signal);
   }
 
   async putFleets(
@@ -78,8 +111,11 @@ export class ControlWriter {
     if (writes.length === 0) return { kind: "written", revision: this.#cache.revision };
     const doing = "writing fleets";
     checkWriteCount(doing, writes.length);
-    const messages = writes.map((write) => this.#fleetMessage(write));
-    return this.#write(doing, messages, signal);
+    return this.#write(
+      doing,
+      writes.map((write) => this.#fleetMessage(write)),
+      signal,
+    );
   }
 
   #fleetMessage({ value, expectedRevision }: Write<FleetRecord>): BatchMessage {
@@ -95,11 +131,8 @@ export class ControlWriter {
     expectedRevision: number,
     signal: AbortSignal,
   ): Promise<WriteOutcome> {
-    const { name } = value;
-    const payload = imageCodec.encode(value);
-    const expected = serverRevision(this.#cache.images, name, expectedRevision);
-    const write = message(imageKey(name), payload, expected);
-    return this.#write(`writing image ${name}`, [write], signal);
+    const write = this.#imageMessage({ value, expectedRevision });
+    return this.#write(`writing image ${value.name}`, [write], signal);
   }
 
   async removeImage(
@@ -118,8 +151,32 @@ export class ControlWriter {
     expectedRevision: number,
     signal: AbortSignal,
   ): Promise<WriteOutcome> {
-    const write = message(hostKey(value.name), hostRecordCodec.encode(value), expectedRevision);
+    const write = host({ value, expectedRevision });
     return this.#write(`writing host ${value.name}`, [write], signal);
+  }
+
+  /**
+   * The base of an epoch that is or may be the newest; undefined where it is over. Who holds an
+   * epoch claimed it here (L1), or saw it.
+   */
+  #baseOf(epoch: number): number | undefined {
+    return [this.#cache.epoch, this.#claimed].find((one) => one.epoch === epoch)?.base;
+  }
+
+  #imageMessage({ value, expectedRevision }: Write<Image>): BatchMessage {
+    const expected = serverRevision(this.#cache.images, value.name, expectedRevision);
+    return message(imageKey(value.name), imageCodec.encode(value), expected);
+  }
+
+  async #commit(
+    doing: string,
+    messages: readonly BatchMessage[],
+    signal: AbortSignal,
+  ): Promise<CommitOutcome> {
+    const outcome = await publishBatch(this.#link, doing, messages, signal);
+    return outcome.kind === "stored"
+      ? { kind: "committed", revision: outcome.sequence }
+      : { kind: "rejected", reason: outcome.reason };
   }
 
   async #write(
@@ -133,6 +190,23 @@ export class ControlWriter {
       : { kind: "conflict" };
   }
 }
+
+/** Lets a batch through only while the epoch key is at this revision. */
+const fence = (revision: number): BatchMessage => ({
+  subject: keySubject(CONTROL_BUCKET, COMMIT_KEY),
+  payload: NOTHING,
+  expected: { sequence: revision, of: EPOCH_SUBJECT },
+  isRemoval: false,
+});
+
+function orders({ value, expectedRevision }: Write<Orders>): BatchMessage {
+  const payload = ordersCodec.encode(value);
+  checkSize(`orders of host ${value.host}`, payload.length, MAX_ORDERS_BYTES);
+  return message(ordersKey(value.host), payload, expectedRevision);
+}
+
+const host = ({ value, expectedRevision }: Write<HostRecord>): BatchMessage =>
+  message(hostKey(value.name), hostRecordCodec.encode(value), expectedRevision);
 
 /** For the server a removed key is at the revision of its removal; for our callers at 0 (S3). */
 const serverRevision = <Key>(table: Table<Key, unknown>, key: Key, expected: number): number =>

@@ -24,6 +24,7 @@ import type { Msg } from "@nats-io/transport-node";
 import { EventLog } from "../event-log.ts";
 import { SnapshotMap } from "../snapshot-map.ts";
 import {
+  type ClaimOutcome,
   type CommitOutcome,
   type CommitRequest,
   type ControlState,
@@ -31,6 +32,7 @@ import {
   type EventQuery,
   type HostStream,
   type HostVerb,
+  type RestoreRequest,
   StoreError,
   type Write,
   type WriteOutcome,
@@ -150,12 +152,16 @@ class NatsCoordinator extends NatsClient implements CoordinatorStore {
     this.link.onReconnect(wake, open);
   }
 
-  claimEpoch(leader: string, expectedEpoch: number, signal: AbortSignal): Promise<WriteOutcome> {
+  claimEpoch(leader: string, expectedEpoch: number, signal: AbortSignal): Promise<ClaimOutcome> {
     return this.#writer.claimEpoch(leader, expectedEpoch, signal);
   }
 
   commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome> {
     return this.#writer.commit(request, signal);
+  }
+
+  restore(request: RestoreRequest, signal: AbortSignal): Promise<CommitOutcome> {
+    return this.#writer.restore(request, signal);
   }
 
   putFleets(writes: readonly Write<FleetRecord>[], signal: AbortSignal): Promise<WriteOutcome> {

@@ -138,7 +138,7 @@ describeIf([natsServer], "a cluster that loses the stream's leader", () => {
       (wake, signal) => c1.watch(wake, signal),
       () => c1.control().orders.size === 3,
     );
-    expect(c1.control().epoch).toEqual({ epoch: next, leader: "c2" });
+    expect(c1.control().epoch).toEqual({ epoch: next, base: 0, leader: "c2" });
   });
 });
 

@@ -89,6 +89,10 @@ class NatsHost extends NatsClient implements HostStore {
     this.link.onReconnect(wake, open);
   }
 
+  onReconnect(wake: () => void, signal: AbortSignal): void {
+    this.link.onReconnect(wake, this.whileOpen(signal));
+  }
+
   async putReport(report: Report, signal: AbortSignal): Promise<void> {
     const subject = keySubject(REPORTS_BUCKET, reportKey(this.host));
     const doing = `writing the report of host ${this.host}`;

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file evm/v1/bus.proto.
  */
 export const file_evm_v1_bus: GenFile = /*@__PURE__*/
-  fileDesc("ChBldm0vdjEvYnVzLnByb3RvEgZldm0udjEiLQoJSGVhcnRiZWF0EgwKBGhvc3QYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoBCItCgpMZWFzZUdyYW50Eg0KBWVwb2NoGAEgASgEEhAKCGxlYXNlX21zGAIgASgNIiUKBFBpbmcSDQoFZXBvY2gYASABKAQSDgoGbGVhZGVyGAIgASgJInYKD0hvc3RMb2dzUmVxdWVzdBIQCghpbnN0YW5jZRgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoDRIXCgp0YWlsX2xpbmVzGAMgASgNSACIAQESFAoMaXNfZm9sbG93aW5nGAQgASgIQg0KC190YWlsX2xpbmVzIjsKEkhvc3RDb25zb2xlUmVxdWVzdBIQCghpbnN0YW5jZRgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoDWIGcHJvdG8z");
+  fileDesc("ChBldm0vdjEvYnVzLnByb3RvEgZldm0udjEiPAoJSGVhcnRiZWF0EgwKBGhvc3QYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoBBINCgVlcG9jaBgDIAEoBCItCgpMZWFzZUdyYW50Eg0KBWVwb2NoGAEgASgEEhAKCGxlYXNlX21zGAIgASgNIiUKBFBpbmcSDQoFZXBvY2gYASABKAQSDgoGbGVhZGVyGAIgASgJInYKD0hvc3RMb2dzUmVxdWVzdBIQCghpbnN0YW5jZRgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoDRIXCgp0YWlsX2xpbmVzGAMgASgNSACIAQESFAoMaXNfZm9sbG93aW5nGAQgASgIQg0KC190YWlsX2xpbmVzIjsKEkhvc3RDb25zb2xlUmVxdWVzdBIQCghpbnN0YW5jZRgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoDWIGcHJvdG8z");
 
 /**
  * A host's sign of life, every second on `heartbeat.<host>`; answered by the leader.
@@ -24,11 +24,16 @@ export type Heartbeat = Message<"evm.v1.Heartbeat"> & {
   host: string;
 
   /**
-   * Of the orders it last applied.
+   * Of the orders it last applied; 0 before the first.
    *
    * @generated from field: uint64 generation = 2;
    */
   generation: bigint;
+
+  /**
+   * @generated from field: uint64 epoch = 3;
+   */
+  epoch: bigint;
 };
 
 /**

@@ -29,7 +29,8 @@ export type Orders = Message<"evm.v1.Orders"> & {
   host: string;
 
   /**
-   * Revision of the epoch key that the writer held. Agents refuse an older one.
+   * The epoch that the writer held: the revision of the epoch key, plus a base that only a restore
+   * raises. Agents refuse an older one.
    *
    * @generated from field: uint64 epoch = 2;
    */
