@@ -17,6 +17,7 @@ export class Parts implements AsyncDisposable {
   readonly nats: NatsServer;
   readonly #footprint: Footprint;
   #coordinator: Program | undefined;
+  readonly #others: Program[] = [];
   #agent: Program | undefined;
   #evm: Evm | undefined;
   #agentTelemetry = "";
@@ -53,15 +54,26 @@ export class Parts implements AsyncDisposable {
   }
 
   async startCoordinator(): Promise<void> {
+    const program = this.#newCoordinator("c1");
+    this.#coordinator = program;
+    this.#evm = new Evm(await apiOf(program));
+  }
+
+  /** One beside the first; ends with the others. */
+  async startAnotherCoordinator(id: string): Promise<{ program: Program; api: string }> {
+    const program = this.#newCoordinator(id);
+    this.#others.push(program);
+    return { program, api: await apiOf(program) };
+  }
+
+  #newCoordinator(id: string): Program {
     const file = join(this.#footprint.folder, "coordinator.yaml");
-    const program = new Program({
+    const servers = JSON.stringify([this.nats.url]);
+    return new Program({
       command: process.execPath,
       arguments: [EVM, "coordinator", "--config", file],
-      environment: { EVM_COORDINATOR_NATS_SERVERS: JSON.stringify([this.nats.url]) },
+      environment: { EVM_COORDINATOR_ID: id, EVM_COORDINATOR_NATS_SERVERS: servers },
     });
-    this.#coordinator = program;
-    const [, api = ""] = await program.said(/"text":"serving".*"api":"([^"]+)"/);
-    this.#evm = new Evm(api);
   }
 
   async startAgent(): Promise<void> {
@@ -89,12 +101,13 @@ export class Parts implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#agent?.end();
     await this.#coordinator?.end();
+    for (const other of this.#others) await other.end();
     await this.nats[Symbol.asyncDispose]();
   }
 
   async #configure({ pool, settings = {} }: PartsOptions): Promise<void> {
     const { folder, name } = this.#footprint;
-    const coordinator = { id: "c1", api: { port: 0 }, metrics: { port: 0 } };
+    const coordinator = { api: { port: 0 }, metrics: { port: 0 } };
     const agent = {
       host: name,
       stateDir: join(folder, "agent"),
@@ -106,6 +119,11 @@ export class Parts implements AsyncDisposable {
     await writeFile(join(folder, "coordinator.yaml"), JSON.stringify(coordinator));
     await writeFile(join(folder, "agent.yaml"), JSON.stringify(agent));
   }
+}
+
+async function apiOf(coordinator: Program): Promise<string> {
+  const [, api = ""] = await coordinator.said(/"text":"serving".*"api":"([^"]+)"/);
+  return api;
 }
 
 function started<T>(part: T | undefined): T {

@@ -1,7 +1,8 @@
-import { InstanceService, StreamLogsResponseSchema } from "@evm/protocol";
+import { InstanceService, type RpcError, StreamLogsResponseSchema } from "@evm/protocol";
 import { type Command, InvalidArgumentError } from "commander";
 import { messageLine } from "../output/json.ts";
 import type { Run } from "../runner.ts";
+import { resumedLogs } from "../watch/resumed-logs.ts";
 
 type Options = { readonly follow?: boolean; readonly tail?: number };
 
@@ -18,15 +19,18 @@ export function addLogs(program: Command, run: Run): void {
     )
     .action(
       run(async ({ client, terminal, isJson, signal }, name: string, options: Options) => {
-        const request = {
-          name,
-          follow: options.follow === true,
-          ...(options.tail === undefined ? {} : { tailLines: options.tail }),
-        };
-        const method = InstanceService.method.streamLogs;
-        for await (const piece of client.serverStream(method, request, { signal })) {
-          if (isJson) terminal.out(messageLine(StreamLogsResponseSchema, piece));
-          else await terminal.outBytes(piece.data);
+        const follow = options.follow === true;
+        async function* open(tailLines: number | undefined): AsyncGenerator<Uint8Array> {
+          const request = { name, follow, ...(tailLines === undefined ? {} : { tailLines }) };
+          const method = InstanceService.method.streamLogs;
+          for await (const { data } of client.serverStream(method, request, { signal })) yield data;
+        }
+        const onBreak = ({ message }: RpcError) => terminal.err(`${message}; trying again\n`);
+        const { tail: tailLines } = options;
+        const pieces = follow ? resumedLogs({ open, tailLines, onBreak, signal }) : open(tailLines);
+        for await (const data of pieces) {
+          if (isJson) terminal.out(messageLine(StreamLogsResponseSchema, { data }));
+          else await terminal.outBytes(data);
         }
       }),
     );

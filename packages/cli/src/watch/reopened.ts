@@ -11,13 +11,17 @@ export type Reopening<T> = {
   /** Told of what broke it. */
   readonly onBreak: (error: RpcError) => void;
   readonly signal: AbortSignal;
+  /** Whether an end without an error is the end; otherwise it is opened again then too. */
+  readonly endsByItself?: boolean;
 };
 
-/** A stream without an end of its own: opened again whenever it ends, until the signal fires. */
-export async function* reopened<T>({ open, onBreak, signal }: Reopening<T>): AsyncGenerator<T> {
+/** A stream that is opened again whenever it breaks, until the signal fires. */
+export async function* reopened<T>(reopening: Reopening<T>): AsyncGenerator<T> {
+  const { open, onBreak, signal, endsByItself = false } = reopening;
   for (;;) {
     try {
       yield* open();
+      if (endsByItself) return;
     } catch (error) {
       if (signal.aborted || !(error instanceof RpcError && error.isTransient)) throw error;
       onBreak(error);

@@ -26,6 +26,8 @@ function begin(first: Values) {
     }
   })();
   return {
+    store,
+    reading,
     clock,
     seen,
     /** Changes what there is, and wakes as the store does after any write. */
@@ -76,4 +78,17 @@ test("what changes by the passing of time alone is seen too", async () => {
   await clock.advance(2_000);
   expect(seen).toEqual(["is a"]);
   await close();
+});
+
+test("a watch that is long cut off from the store breaks: its client moves on", async () => {
+  const { store, reading, clock } = begin({ a: { count: 1 } });
+  await clock.advance(0);
+  store.disconnect("coordinator/c1");
+  await clock.advance(2_000);
+  store.reconnect("coordinator/c1");
+  await clock.advance(5_000);
+  store.disconnect("coordinator/c1");
+  const broken = expect(reading).rejects.toMatchObject({ code: "unavailable" });
+  await clock.advance(5_000);
+  await broken;
 });
