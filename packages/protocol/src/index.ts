@@ -39,6 +39,7 @@ export {
   hostVerbSubject,
   imageKey,
   keySubject,
+  LOOK_KEY,
   ORDERS_REPUBLISH,
   ordersKey,
   ordersSubject,

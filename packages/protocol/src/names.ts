@@ -15,6 +15,8 @@ export const EVENT_SUBJECTS = "events.>";
 export const EPOCH_KEY = "epoch";
 /** The key in `control` that every commit writes first, fenced by the epoch key. Holds nothing. */
 export const COMMIT_KEY = "commit";
+/** The key in `control` that is written to learn how far `control` goes. Holds nothing. */
+export const LOOK_KEY = "look";
 export const fleetKey = (fleet: string): string => `fleets.${token(fleet)}`;
 /** Image names may hold dots, which separate the tokens of a key, and never hold `_`. */
 export const imageKey = (image: string): string => `images.${token(image.replaceAll(".", "_"))}`;
@@ -27,6 +29,7 @@ export const reportKey = (host: string): string => token(host);
 export type ControlKey =
   | { readonly kind: "epoch" }
   | { readonly kind: "commit" }
+  | { readonly kind: "look" }
   | { readonly kind: "fleet" | "image" | "host" | "orders"; readonly name: string };
 
 const KINDS = { fleets: "fleet", images: "image", hosts: "host", orders: "orders" } as const;
@@ -35,6 +38,7 @@ const KINDS = { fleets: "fleet", images: "image", hosts: "host", orders: "orders
 export function parseControlKey(key: string): ControlKey | undefined {
   if (key === EPOCH_KEY) return { kind: "epoch" };
   if (key === COMMIT_KEY) return { kind: "commit" };
+  if (key === LOOK_KEY) return { kind: "look" };
   const [prefix, name, ...rest] = key.split(".");
   if (prefix === undefined || name === undefined || rest.length > 0) return undefined;
   if (!isPrefix(prefix)) return undefined;

@@ -67,6 +67,12 @@ export class CoordinatorLink extends Link<CoordinatorStore> implements Coordinat
     }).finally(() => over.abort());
   }
 
+  async catchUp(signal: AbortSignal): Promise<void> {
+    const doing = "looking how far the control state goes";
+    const { revision } = await this.request(doing, signal, async () => this.server.control());
+    await this.caughtUp(revision, signal);
+  }
+
   watch(wake: () => void, signal: AbortSignal): void {
     this.#wakes.add(wake);
     signal.addEventListener("abort", () => this.#wakes.delete(wake), { once: true });

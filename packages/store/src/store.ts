@@ -146,6 +146,11 @@ export interface CoordinatorStore extends StoreConnection {
   reports(): ReadonlyMap<HostName, Report>;
   /** Resolves once `control().revision` ≥ revision: to read what was just written. */
   caughtUp(revision: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves once `control()` holds every write that was acknowledged before the call, by whomever:
+   * a write of nothing says how far that is. Whoever answers "it is so already" must ask first.
+   */
+  catchUp(signal: AbortSignal): Promise<void>;
   /** Calls `wake` after every change of `control()` or `reports()` until the signal fires. */
   watch(wake: () => void, signal: AbortSignal): void;
 

@@ -5,10 +5,14 @@ import { describeMemory } from "../memory-watch.ts";
 import type { ApiContext } from "./context.ts";
 
 /** A busy fleet changes a few times a second; losing so often in a row is somebody's loop. */
-const MAX_ATTEMPTS = 8;
+const MAX_CONFLICTS = 8;
 
-/** Before an attempt after a lost one: time for the winner's write to come in here. */
-const attemptGapMs = (attempt: number): number => 5 * 2 ** attempt;
+/** Before the attempt after a lost one, so that those who lose do not all come at once. */
+const pauseMs = (conflicts: number): number => 2.5 * 2 ** conflicts;
+
+type WriteContext = Pick<ApiContext, "store" | "clock"> & {
+  readonly coordinator: Pick<ApiContext["coordinator"], "memory">;
+};
 
 export type CompareAndSet = {
   /** What is written, for the error: `fleet "web"`. */
@@ -18,31 +22,54 @@ export type CompareAndSet = {
   readonly signal: AbortSignal;
 };
 
-/** Returns whether anything was written, once it can be read here. */
+/**
+ * Returns whether anything was written, once it can be read here. That nothing is to be written, or
+ * nothing can be, is said only of a state that holds all that was acknowledged before (I6): by what
+ * this coordinator remembers a later write of somebody else's would be taken for undone.
+ */
 export async function compareAndSet(
-  context: ApiContext,
+  { store, clock, coordinator }: WriteContext,
   { what, write, signal }: CompareAndSet,
 ): Promise<boolean> {
-  const { store, clock } = context;
-  assertRemembered(context, what);
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const outcome = await write();
-    if (outcome === undefined) return false;
-    if (outcome.kind === "written") {
-      await store.caughtUp(outcome.revision, signal);
-      return true;
+  assertRemembered(coordinator, what);
+  let isCaughtUp = false;
+  for (let conflicts = 0; conflicts < MAX_CONFLICTS; ) {
+    const outcome = await attempt(write, isCaughtUp);
+    switch (outcome.kind) {
+      case "written":
+        await store.caughtUp(outcome.revision, signal);
+        return true;
+      case "nothing":
+        if (isCaughtUp) return false;
+        break;
+      case "conflict":
+        conflicts += 1;
+        await clock.sleep(pauseMs(conflicts), signal);
     }
-    await clock.sleep(attemptGapMs(attempt), signal);
+    await store.catchUp(signal);
+    isCaughtUp = true;
   }
-  throw new RpcError("aborted", `${what}: changed by others ${MAX_ATTEMPTS} times in a row`);
+  throw new RpcError("aborted", `${what}: changed by others ${MAX_CONFLICTS} times in a row`);
+}
+
+/** A refusal counts only where it goes by the newest state. */
+async function attempt(
+  write: CompareAndSet["write"],
+  isCaughtUp: boolean,
+): Promise<WriteOutcome | { readonly kind: "nothing" }> {
+  try {
+    return (await write()) ?? { kind: "nothing" };
+  } catch (error) {
+    if (isCaughtUp || !(error instanceof RpcError)) throw error;
+    return { kind: "nothing" };
+  }
 }
 
 /**
  * What is written to a control state that is lost would be lost with it, acknowledged or not: first
  * it has to be rebuilt (I6).
  */
-function assertRemembered({ coordinator }: ApiContext, what: string): void {
-  const { memory } = coordinator;
+function assertRemembered({ memory }: WriteContext["coordinator"], what: string): void {
   if (memory.kind === "whole") return;
   throw new RpcError("failedPrecondition", `${what}: ${describeMemory(memory)}`);
 }

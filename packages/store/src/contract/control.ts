@@ -36,6 +36,18 @@ export function controlContract(setup: Setup): void {
     expect(c1.control().revision).toBeGreaterThanOrEqual(revision);
   });
 
+  test("who catches up reads whatever was acknowledged before, by whomever", async () => {
+    await using world = await setup();
+    const [c1, c2] = [await world.coordinator("c1"), await world.coordinator("c2")];
+    for (let at = 0; at < 20; at += 1) {
+      const name = `web${at}`;
+      written(await c1.putFleets([{ value: fleet(name), expectedRevision: 0 }], soon()));
+      await c2.catchUp(soon());
+      expect(c2.control().fleets.has(fleetName(name))).toBe(true);
+    }
+    expect(c2.control().fleets.size).toBe(20);
+  });
+
   test("a state that was handed out does not change", async () => {
     await using world = await setup();
     const c1 = await world.coordinator("c1");

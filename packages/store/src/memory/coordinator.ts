@@ -66,6 +66,11 @@ export class MemoryCoordinator extends MemoryClient implements CoordinatorStore 
     return this.world.claimEpoch(leader, expectedEpoch);
   }
 
+  async catchUp(signal: AbortSignal): Promise<void> {
+    this.reach("looking how far the control state goes", signal);
+    await this.caughtUp(this.world.control.revision, signal);
+  }
+
   async commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome> {
     this.reach("committing orders", signal);
     checkWriteCount("committing orders", commitWriteCount(request));

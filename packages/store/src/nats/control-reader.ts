@@ -3,7 +3,7 @@
  *
  *  C1 What one batch wrote becomes visible together: its messages are held until the last one.
  *     Where that was overwritten before it was read, the write that did so comes later and ends the
- *     wait, since every write to `control` is a batch, if only of one.
+ *     wait, since the messages of a batch follow each other in the stream.
  *  C2 Every value is decoded once. One that cannot be is reported with its key, and the key keeps
  *     the value and revision that it had, so that nobody writes over what cannot be read.
  */
@@ -76,6 +76,7 @@ export class ControlReader {
     const cache = this.#cache;
     switch (key.kind) {
       case "commit":
+      case "look":
         return () => {};
       case "epoch": {
         const { leader, base } = epochHolderCodec.decode(data);

@@ -15,6 +15,7 @@ import {
   hostKey,
   imageKey,
   keySubject,
+  LOOK_KEY,
   ordersKey,
 } from "@evm/protocol";
 import type { ControlCache, Table } from "../control-cache.ts";
@@ -27,11 +28,14 @@ import {
   MAX_ORDERS_BYTES,
   MAX_VALUE_BYTES,
   type RestoreRequest,
+  StoreError,
   type Write,
   type WriteOutcome,
 } from "../store.ts";
 import { type BatchMessage, publishBatch } from "./atomic-batch.ts";
+import { apiStoreError } from "./errors.ts";
 import type { Link } from "./link.ts";
+import { parsePublishReply } from "./publish-reply.ts";
 
 const EPOCH_SUBJECT = keySubject(CONTROL_BUCKET, EPOCH_KEY);
 const NOTHING = new Uint8Array();
@@ -62,6 +66,22 @@ export class ControlWriter {
     const epoch = base + outcome.revision;
     this.#claimed = { epoch, base };
     return { ...outcome, epoch };
+  }
+
+  /** The revision of a write of nothing: greater than that of all acknowledged before. */
+  async look(signal: AbortSignal): Promise<number> {
+    const doing = "looking how far the control state goes";
+    const subject = keySubject(CONTROL_BUCKET, LOOK_KEY);
+    const answer = await this.#link.requestOfStream(doing, subject, NOTHING, signal);
+    const reply = parsePublishReply(doing, answer);
+    switch (reply.kind) {
+      case "stored":
+        return reply.sequence;
+      case "refused":
+        throw apiStoreError(doing, reply.code, reply.text);
+      case "empty":
+        throw new StoreError("corrupt", `${doing}: an empty answer`);
+    }
   }
 
   async commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome> {

@@ -145,6 +145,10 @@ class NatsCoordinator extends NatsClient implements CoordinatorStore {
     await this.#control.changes.until(isThere, doing, this.whileOpen(within));
   }
 
+  async catchUp(signal: AbortSignal): Promise<void> {
+    await this.caughtUp(await this.#writer.look(signal), signal);
+  }
+
   watch(wake: () => void, signal: AbortSignal): void {
     const open = this.whileOpen(signal);
     this.#control.changes.add(wake, open);
