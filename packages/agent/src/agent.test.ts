@@ -258,7 +258,7 @@ test("no more instances start at once than there are slots", async () => {
   expect(up()).toHaveLength(2);
   expect(world.reported(web(3))).toMatchObject({ phase: "starting" });
   expect(world.reported(web(3))?.reason).toContain("waits for its turn");
-  const phases = new Set<string | undefined>();
+  const phases = new Set<string | undefined>([world.reported(web(2))?.phase]);
   const note = () => phases.add(world.reported(web(2))?.phase);
   const end = new AbortController();
   world.coordinator.watch(note, end.signal);
@@ -495,23 +495,57 @@ test("the end of the agent is no fault of its drivers", async () => {
   expect(world.log.join("")).not.toMatch(/WARN|ERROR/i);
 });
 
-test("reports are written at most once a second, and now and then without news", async () => {
+/** When the reports that come from now on were written. */
+function reportTimes(world: AgentWorld, signal: AbortSignal): ReadonlySet<number> {
+  const times = new Set<number>();
+  const note = () => times.add(world.coordinator.reports().get(HOST)?.reportedAt ?? 0);
+  world.coordinator.watch(note, signal);
+  return times;
+}
+
+test("what coordinators decide by is reported at once, out of a budget", async () => {
   await using world = new AgentWorld();
   await world.order([{}]);
   world.start();
   await world.clock.advance(5_000);
-  const times = new Set<number>();
-  const note = () => times.add(world.coordinator.reports().get(HOST)?.reportedAt ?? 0);
   const end = new AbortController();
-  world.coordinator.watch(note, end.signal);
-  for (let round = 0; round < 50; round++) {
-    world.runtime.setReady(web(0), round % 2 === 0);
-    await world.clock.advance(100);
-  }
+  const times = reportTimes(world, end.signal);
+  const turn = async (rounds: number) => {
+    for (let round = 0; round < rounds; round++) {
+      world.runtime.setReady(web(0), round % 2 === 1);
+      await world.clock.advance(100);
+    }
+  };
+  await turn(8);
+  expect(times.size).toBe(8);
+  await turn(50);
+  expect(times.size).toBeGreaterThanOrEqual(34);
+  expect(times.size).toBeLessThanOrEqual(40);
+  end.abort();
+});
+
+test("progress is reported at most once a second", async () => {
+  await using world = new AgentWorld({ readyAfterMs: undefined });
+  world.slots = { ...world.slots, start: 1 };
+  world.runtime.setDelay("start", 100);
+  await world.order(Array.from({ length: 80 }, (_, index) => ({ index, kind: "vm" as const })));
+  world.start();
+  await world.clock.advance(3_000);
+  const end = new AbortController();
+  const times = reportTimes(world, end.signal);
+  await world.clock.advance(5_000);
   expect(times.size).toBeGreaterThanOrEqual(4);
   expect(times.size).toBeLessThanOrEqual(6);
+  end.abort();
+});
+
+test("a report that says nothing new is written now and then", async () => {
+  await using world = new AgentWorld();
+  await world.order([{}]);
+  world.start();
   await world.clock.advance(5_000);
-  times.clear();
+  const end = new AbortController();
+  const times = reportTimes(world, end.signal);
   await world.clock.advance(61_000);
   expect(times.size).toBe(2);
   end.abort();

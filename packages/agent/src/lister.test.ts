@@ -32,6 +32,7 @@ test("what is up and not ready yet is looked at often, and no longer", async () 
   const running = lister.run(signal);
   await driver.prepare({ ...spec, fleet: FLEET.name }, { signal, onProgress() {} });
   await driver.start(spec, signal);
+  lister.refresh();
   await clock.advance(3_500);
   expect(lister.latest.instances.map(({ state }) => state)).toEqual(["ready"]);
   const before = listings;

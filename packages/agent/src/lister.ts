@@ -10,13 +10,12 @@ import type { AgentMetrics } from "./metrics.ts";
 
 /** Lists at least so often, for what the runtime did not tell of. */
 const POLL_MS = 5_000;
-/** A runtime in turmoil tells of hundreds of changes a second; each listing covers all of them. */
-const MIN_INTERVAL_MS = 50;
 /**
- * After a wake-up it lists again, with these waits between: Docker tells of an end some
- * milliseconds before its list shows it (measured), and only the next poll would see it.
+ * A runtime in turmoil tells of hundreds of changes a second, and each listing covers all of them:
+ * so it rests as long as it listed, within these. Every step of an instance waits for a listing.
  */
-const ECHOES_MS = [50, 400];
+const MIN_REST_MS = 10;
+const MAX_REST_MS = 50;
 /**
  * While an instance is up and its readiness not shown yet, it lists this often: no runtime tells of
  * a text on a console, and the next one may wait for this one's place. Listing 300 VMs takes 11 ms.
@@ -81,14 +80,13 @@ export class Lister {
 
   async #listForever(signal: AbortSignal): Promise<void> {
     const { clock, onListed } = this.#options;
-    let quietRounds = 0;
     while (!signal.aborted) {
+      const begunMs = clock.monotonicMs();
       await this.#list(signal);
       onListed();
-      await clock.sleep(MIN_INTERVAL_MS, signal);
-      const waitMs = ECHOES_MS[quietRounds] ?? this.#pollMs();
-      const wasWoken = await this.#wake.wait(waitMs, clock, signal);
-      quietRounds = wasWoken ? 0 : quietRounds + 1;
+      const tookMs = clock.monotonicMs() - begunMs;
+      await clock.sleep(Math.min(Math.max(tookMs, MIN_REST_MS), MAX_REST_MS), signal);
+      await this.#wake.wait(this.#pollMs(), clock, signal);
     }
   }
 

@@ -1,6 +1,10 @@
-/** Tells coordinators what the host observes: on change, and at most once a second. */
+/**
+ * Tells coordinators what the host observes, on change. What they decide by, that something came to
+ * rest or that new orders are in force, is told at once, out of a small budget; the rest, such as
+ * how far a step is, at most once a second.
+ */
 import { isDeepStrictEqual } from "node:util";
-import type { Clock, Labels, Observed, Orders, Report } from "@evm/fleet";
+import type { Clock, Labels, Observed, ObservedPhase, Orders, Report } from "@evm/fleet";
 import type { HostStore } from "@evm/store";
 import { type Log, Wake, withDeadline } from "@evm/telemetry";
 import { capacityOf, type Machine, type Reserve } from "./capacity.ts";
@@ -8,6 +12,16 @@ import type { HostStatus } from "./host-status.ts";
 import { type AgentMetrics, measureCapacity } from "./metrics.ts";
 
 const MIN_INTERVAL_MS = 1_000;
+/** What belongs together, as the steps of instances that end at once, is told as one. */
+const GAP_MS = 50;
+/** So many reports of what matters may follow each other at `GAP_MS`. */
+const BURST = 10;
+/**
+ * Then one comes with every interval of this: enough to replace one instance after another without
+ * a wait. JetStream takes 3,230 reports a second (measured): 640 hosts that do so without pause.
+ * More of them slow each other down, and nothing else, for each waits until its last was taken.
+ */
+const REFILL_MS = 200;
 /** A report that says nothing new is written so often: its age shows that the host is not stuck. */
 const REPEAT_MS = 30_000;
 const RETRY_MS = 2_000;
@@ -32,6 +46,10 @@ export class Reporter {
   #instances: readonly Observed[] | undefined;
   /** The last report that the store took. */
   #sent: Report | undefined;
+  /** When it was taken, on the monotonic clock. */
+  #sentAtMs = Number.NEGATIVE_INFINITY;
+  /** From when on the budget is full, if nothing is spent of it before. */
+  #fullAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -54,11 +72,14 @@ export class Reporter {
     store.onReconnect(() => this.#reportAnew(), signal);
     while (!signal.aborted) {
       const report = this.#compose();
-      const isDue = report !== undefined && this.#isDue(report);
-      const isSent = isDue && (await this.#send(report, signal));
-      if (isSent) await clock.sleep(MIN_INTERVAL_MS, signal);
-      if (isDue && !isSent) await clock.sleep(RETRY_MS, signal);
-      else await this.#wake.wait(REPEAT_MS - MIN_INTERVAL_MS, clock, signal);
+      const waitMs = report === undefined ? REPEAT_MS : this.#waitMs(report);
+      if (report !== undefined && waitMs <= 0) {
+        const isSent = await this.#send(report, signal);
+        await clock.sleep(isSent ? GAP_MS : RETRY_MS, signal);
+      } else {
+        await this.#wake.wait(waitMs, clock, signal);
+        await clock.sleep(GAP_MS, signal);
+      }
     }
   }
 
@@ -88,11 +109,16 @@ export class Reporter {
     };
   }
 
-  #isDue(report: Report): boolean {
-    if (this.#sent === undefined) return true;
+  /** After how long the report is to be sent, unless there is another by then. */
+  #waitMs(report: Report): number {
+    if (this.#sent === undefined) return 0;
+    const nowMs = this.#options.clock.monotonicMs();
+    const ageMs = nowMs - this.#sentAtMs;
     const { reportedAt } = this.#sent;
-    if (report.reportedAt - reportedAt >= REPEAT_MS || report.reportedAt < reportedAt) return true;
-    return !isDeepStrictEqual({ ...report, reportedAt }, this.#sent);
+    if (isDeepStrictEqual({ ...report, reportedAt }, this.#sent)) return REPEAT_MS - ageMs;
+    const isNews = !isDeepStrictEqual(decisive(report), decisive(this.#sent));
+    if (!isNews) return MIN_INTERVAL_MS - ageMs;
+    return Math.min(MIN_INTERVAL_MS - ageMs, this.#fullAtMs - nowMs - (BURST - 1) * REFILL_MS);
   }
 
   async #send(report: Report, signal: AbortSignal): Promise<boolean> {
@@ -101,6 +127,8 @@ export class Reporter {
     try {
       await withDeadline(deadline, (limited) => store.putReport(report, limited));
       this.#sent = report;
+      this.#sentAtMs = clock.monotonicMs();
+      this.#fullAtMs = Math.max(this.#fullAtMs, this.#sentAtMs) + REFILL_MS;
       return true;
     } catch (error) {
       signal.throwIfAborted();
@@ -109,3 +137,15 @@ export class Reporter {
     }
   }
 }
+
+/** What coordinators decide by: which orders are in force, and what does not change by itself. */
+const decisive = ({ generation, instances }: Report) => ({
+  generation,
+  instances: instances.flatMap(({ name, incarnation, phase, exit }) =>
+    IN_BETWEEN.has(phase) ? [] : [`${name}.${incarnation} ${phase} ${exit}`],
+  ),
+});
+
+const IN_BETWEEN: ReadonlySet<ObservedPhase> = new Set([
+  ...(["preparing", "starting", "running", "stopping"] as const),
+]);

@@ -59,6 +59,21 @@ test("a published port answers on the host, and a taken one is told as such", as
   expect(await shown(second)).toMatchObject({ state: "created" });
 });
 
+test("once the end of a container is told, the list shows it", async () => {
+  const end = new AbortController();
+  let told = Promise.withResolvers<void>();
+  const watching = driver.watch(() => told.resolve(), end.signal);
+  const spec = await up({});
+  await daemon.cli("kill", nameOf(spec));
+  // What is told after the last change of all is what shows it: nothing else looks again.
+  do {
+    await told.promise;
+    told = Promise.withResolvers();
+  } while ((await shown(spec))?.state !== "exited");
+  end.abort();
+  await watching;
+});
+
 test("a command that is not in the image ends at once, and says so", async () => {
   const spec = await up({ command: ["/no/such/program"] });
   await vi.waitFor(async () => {

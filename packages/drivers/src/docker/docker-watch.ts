@@ -2,6 +2,8 @@
 import { DriverError } from "../driver.ts";
 import { ownerFilter } from "./container-labels.ts";
 import type { DockerEngine } from "./docker-engine.ts";
+import { fieldOf, textOf } from "./docker-error.ts";
+import { jsonLines } from "./json-lines.ts";
 
 /** Not all events: each run of a health check makes three of its own. */
 const EVENTS = ["create", "start", "die", "destroy", "oom", "pause", "unpause", "health_status"];
@@ -34,7 +36,10 @@ export async function watchContainers(
         onChange();
         return opened;
       });
-      for await (const _ of events) onChange();
+      for await (const event of jsonLines(events, "reading Docker's events")) {
+        if (textOf(event, "Action") === "die") void ended(engine, event, signal).then(onChange);
+        else onChange();
+      }
     } catch (error) {
       if (!(error instanceof DriverError)) throw error;
     }
@@ -42,4 +47,15 @@ export async function watchContainers(
     await engine.clock.sleep(backoffMs * (0.5 + random() / 2), signal).catch(() => {});
     backoffMs = Math.min(2 * backoffMs, MAX_BACKOFF_MS);
   }
+}
+
+/**
+ * Resolves once Docker's list shows the end that it told of. It tells of it first, then cleans up,
+ * and shows it only after, some hundred milliseconds later (measured); meanwhile it lets nobody
+ * inspect the container. Whatever comes of the inspection, the list then tells more than it did.
+ */
+async function ended(engine: DockerEngine, event: unknown, signal: AbortSignal): Promise<void> {
+  const id = textOf(fieldOf(event, "Actor"), "ID");
+  if (id === undefined) return;
+  await engine.inspect(id, `waiting for the end of container ${id}`, signal).catch(() => undefined);
 }
