@@ -201,6 +201,7 @@ function requestsOf({ spec, image }: FleetRecord): readonly PlaceRequest[] {
   const request: PlaceRequest = {
     fleet: spec.name,
     entries: 1,
+    isResumed: false,
     kind: spec.template.kind,
     image,
     resources: spec.template.resources,

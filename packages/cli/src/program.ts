@@ -6,7 +6,7 @@ import { addCompletion } from "./commands/completion.ts";
 import { addConsole } from "./commands/console.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDev } from "./commands/dev.ts";
-import { addDrain, addUndrain } from "./commands/drain.ts";
+import { addCordon, addDrain, addUndrain } from "./commands/drain.ts";
 import { addEvents } from "./commands/events.ts";
 import { addExplain } from "./commands/explain.ts";
 import { addFleets } from "./commands/fleets.ts";
@@ -72,6 +72,7 @@ export function createProgram(options: ProgramOptions): Command {
   addRestart(program, run);
   addDelete(program, run);
   addDrain(program, run);
+  addCordon(program, run);
   addUndrain(program, run);
   addDev(program, { terminal, random, signal, hurry });
   addPrograms(program);

@@ -3,6 +3,7 @@ import type {
   ContainerTemplate,
   FleetRecord,
   FleetSpec,
+  HostRecord,
   Image,
   Observed,
   Orders,
@@ -308,8 +309,9 @@ describe("what is written to the wire is read back as it was", () => {
   test("pool status", roundTrip(poolStatusCodec, pool));
   test("fleet records", roundTrip(fleetRecordCodec, record));
   test("host records", () => {
-    const admin = fc.constantFrom("active" as const, "draining" as const);
-    roundTrip(hostRecordCodec, fc.record({ name: host, admin }))();
+    const admin = fc.constantFrom<HostRecord["admin"][]>("active", "cordoned", "draining");
+    const confirmedLost = maybe(uint64);
+    roundTrip(hostRecordCodec, fc.record({ name: host, admin, confirmedLost }))();
   });
   test("events", roundTrip(eventCodec, event));
   test("stored events", roundTrip(storedEventCodec, fc.record({ sequence: uint64, event })));

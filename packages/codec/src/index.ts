@@ -22,6 +22,7 @@ export {
   desiredEnum,
   driverStatusCodec,
   fleetRecordCodec,
+  hostAdminEnum,
   hostRecordCodec,
   ordersCodec,
   phaseEnum,

@@ -84,8 +84,9 @@ const rolloutStateEnum = wireEnum({
   paused: RolloutState.PAUSED,
   halted: RolloutState.HALTED,
 });
-const hostAdminEnum = wireEnum({
+export const hostAdminEnum = wireEnum({
   active: HostAdmin.ACTIVE,
+  cordoned: HostAdmin.CORDONED,
   draining: HostAdmin.DRAINING,
 });
 const exit = wireEnum({ success: Exit.SUCCESS, failure: Exit.FAILURE });
@@ -208,10 +209,14 @@ export const hostRecordCodec = codec({
   init: (record: HostRecord) => ({
     name: record.name,
     admin: hostAdminEnum.toWire(record.admin),
+    ...(record.confirmedLost === undefined
+      ? {}
+      : { confirmedLostMs: BigInt(record.confirmedLost) }),
   }),
   shape: (wire: WireHostRecord) => ({
     name: wire.name,
     admin: hostAdminEnum.shape(wire.admin),
+    confirmedLost: wire.confirmedLostMs === undefined ? undefined : Number(wire.confirmedLostMs),
   }),
 });
 

@@ -121,7 +121,8 @@ export const fleetRecord: z.ZodType<FleetRecord> = z.object({
 
 export const hostRecord: z.ZodType<HostRecord> = z.object({
   name: hostName,
-  admin: oneOf(["active", "draining"]),
+  admin: oneOf(["active", "cordoned", "draining"]),
+  confirmedLost: optional(uint64),
 });
 
 export const eventRecord: z.ZodType<EventRecord> = z.object({

@@ -52,8 +52,8 @@ test("many actions of one kind in one fleet are told as one event", () => {
 test("a host that is lost is an error, one that is back is not", () => {
   const { announcer, events } = listen();
   const h1 = "h1" as HostName;
-  announcer.liveness(h1, "lost");
-  announcer.liveness(h1, "up");
+  announcer.host(h1, "lost");
+  announcer.host(h1, "up");
   expect(events.map(({ severity, text }) => [severity, text])).toEqual([
     ["error", "h1 is lost"],
     ["info", "h1 is up"],

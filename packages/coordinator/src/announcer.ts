@@ -1,5 +1,5 @@
 /** Says what the coordinator decided, as events for people. */
-import type { Action, Clock, EventRecord, HostName, HostView } from "@evm/fleet";
+import type { Action, Clock, EventRecord, HostName } from "@evm/fleet";
 
 /** More actions of one kind in one fleet than this in one pass are told as one event. */
 const MAX_SINGLE_EVENTS = 50;
@@ -21,6 +21,9 @@ const REASONS = {
   discard: "InstanceDiscarded",
   forget: "InstanceForgotten",
 } as const satisfies Record<Action["kind"], string>;
+
+/** What has become of a host; `maintenance`: it was drained before it went silent. */
+export type HostNews = "up" | "lost" | "maintenance";
 
 type Subject = Partial<Pick<EventRecord, "fleet" | "instance" | "host">>;
 
@@ -57,9 +60,17 @@ export class Announcer {
     this.say("error", "OrdersTooLarge", `${text}; ${remedy}`, { host });
   }
 
-  liveness(host: HostName, liveness: HostView["liveness"]): void {
-    if (liveness === "lost") this.say("error", "HostLost", `${host} is lost`, { host });
-    if (liveness === "up") this.say("info", "HostUp", `${host} is up`, { host });
+  host(host: HostName, news: HostNews): void {
+    switch (news) {
+      case "up":
+        this.say("info", "HostUp", `${host} is up`, { host });
+        break;
+      case "lost":
+        this.say("error", "HostLost", `${host} is lost`, { host });
+        break;
+      case "maintenance":
+        this.say("info", "HostStopped", `${host} was drained, and has stopped`, { host });
+    }
   }
 
   say(severity: EventRecord["severity"], reason: string, text: string, about: Subject = {}): void {

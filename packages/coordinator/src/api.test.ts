@@ -7,6 +7,7 @@ import {
   EventService,
   FleetService,
   FleetState,
+  HostAdmin,
   HostService,
   ImageService,
   InstanceService,
@@ -47,13 +48,15 @@ async function untilFleet(
   isDone: (ready: number, isGone: boolean) => boolean,
 ): Promise<void> {
   const { signal } = soon();
+  let exists = false;
   for await (const change of client.serverStream(
     FleetService.method.watchFleets,
     { name },
     { signal },
   )) {
-    const isGone = change.isSynced ? false : change.fleet === undefined;
-    if (!change.isSynced && isDone(change.fleet?.ready ?? 0, isGone)) return;
+    if (change.isSynced && exists) continue;
+    exists = change.fleet !== undefined;
+    if (isDone(change.fleet?.ready ?? 0, !exists)) return;
   }
   throw new Error(`fleet ${name} did not get there`);
 }
@@ -93,7 +96,7 @@ test("a declared fleet is placed, shown, scaled and deleted", async () => {
   await untilFleet(cluster, "web", (ready) => ready === 1);
   const { fleet } = await client.unary(FleetService.method.deleteFleet, { name: "web" }, soon());
   expect(fleet?.state).toBe(FleetState.DELETING);
-  await untilFleet(cluster, "web", (_, isGone) => isGone).catch(() => undefined);
+  await untilFleet(cluster, "web", (_, isGone) => isGone);
   const left = await client.unary(FleetService.method.listFleets, {}, soon());
   expect(left.fleets.filter((item) => item.state === FleetState.ACTIVE)).toEqual([]);
 });
@@ -338,4 +341,36 @@ test("an expected revision of a fleet that is not applied is an error, not ignor
     cluster.client.unary(FleetService.method.applyFleets, request, soon()),
   );
   expect(error.violations.map(({ field }) => field)).toEqual(['expected_revisions["wbe"]']);
+});
+
+test("a cordoned host keeps what runs there, and gets nothing new", async () => {
+  await using cluster = await startCluster();
+  await using _h1 = await startHost(cluster, "h1");
+  const { client } = cluster;
+  await apply(cluster, web(1));
+  await untilFleet(cluster, "web", (ready) => ready === 1);
+  const cordon = await client.unary(HostService.method.cordonHost, { name: "h1" }, soon());
+  expect(cordon.host?.admin).toBe(HostAdmin.CORDONED);
+  await apply(cluster, web(2));
+  const name = "web-0001";
+  const reply = await client.unary(InstanceService.method.explainInstance, { name }, soon());
+  expect(reply.instance?.reason).toMatch(/h1 is cordoned$/);
+  const kept = await client.unary(FleetService.method.getFleet, { name: "web" }, soon());
+  expect(kept.fleet?.ready).toBe(1);
+  const status = await client.unary(ClusterService.method.getClusterStatus, {}, soon());
+  expect(status.hostsCordoned).toBe(1);
+  await client.unary(HostService.method.undrainHost, { name: "h1" }, soon());
+  await untilFleet(cluster, "web", (ready) => ready === 2);
+});
+
+test("only a host that is overdue can be confirmed to be lost", async () => {
+  await using cluster = await startCluster();
+  await using _h1 = await startHost(cluster, "h1");
+  await apply(cluster, web(1));
+  await untilFleet(cluster, "web", (ready) => ready === 1);
+  const confirm = (names: string[]) =>
+    failure(cluster.client.unary(HostService.method.confirmLost, { names }, soon()));
+  expect((await confirm(["h1"])).message).toBe('host "h1": is heard of, and so not lost');
+  expect((await confirm(["h2"])).code).toBe("notFound");
+  expect((await confirm([])).code).toBe("invalidArgument");
 });

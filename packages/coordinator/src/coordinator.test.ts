@@ -144,7 +144,9 @@ test("only the leader tells of the cluster in its metrics", async () => {
     'evm_fleet_instances{fleet="web",phase="ready"} 2',
     'evm_hosts{liveness="up"} 1',
     'evm_hosts{liveness="unknown"} 0',
+    'evm_hosts{liveness="silent"} 0',
     'evm_hosts{liveness="lost"} 0',
+    'evm_hosts{liveness="maintenance"} 0',
   ]);
   expect(await told(follower)).toEqual(["evm_coordinator_is_leader 0"]);
 });

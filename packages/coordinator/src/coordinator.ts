@@ -2,10 +2,19 @@
  * One coordinator: follows or leads, hears the hosts, and while it leads plans and commits. It
  * keeps nothing that it could not read again, so it may be killed at any time.
  */
-import type { Applied, Clock, Heartbeat, HostName, HostView, Overcommit, Recall } from "@evm/fleet";
+import {
+  type Applied,
+  type Clock,
+  type Heartbeat,
+  type HostName,
+  type HostView,
+  isInMaintenance,
+  type Overcommit,
+  type Recall,
+} from "@evm/fleet";
 import { type CoordinatorStore, EventOutbox } from "@evm/store";
 import { type Log, runTogether, Wake } from "@evm/telemetry";
-import { Announcer } from "./announcer.ts";
+import { Announcer, type HostNews } from "./announcer.ts";
 import { Leadership, type LeadershipState } from "./leadership.ts";
 import { Liveness, type LivenessOptions } from "./liveness.ts";
 import { describeMemory, MemoryWatch } from "./memory-watch.ts";
@@ -47,7 +56,7 @@ export class Coordinator {
   readonly #memory: MemoryWatch;
   /** Which orders each host goes by, as last heard; replaced whenever that changes. */
   #heartbeats: ReadonlyMap<HostName, Applied> = new Map();
-  readonly #announced = new Map<HostName, HostView["liveness"]>();
+  readonly #announced = new Map<HostName, HostNews>();
   /**
    * Hosts that were taken for lost by any pass since the last of which it is known what it wrote:
    * nothing is promised to them meanwhile, though they may be back.
@@ -226,11 +235,13 @@ export class Coordinator {
   }
 
   #announceLiveness(hosts: readonly HostView[]): void {
-    for (const { name, liveness } of hosts) {
+    for (const host of hosts) {
+      const { name, liveness } = host;
       const before = this.#announced.get(name);
-      if (liveness === "unknown" || before === liveness) continue;
-      this.#announced.set(name, liveness);
-      if (before !== undefined || liveness === "lost") this.announcer.liveness(name, liveness);
+      const now = isInMaintenance(host) ? "maintenance" : liveness;
+      if (now === "unknown" || now === "silent" || before === now) continue;
+      this.#announced.set(name, now);
+      if (before !== undefined || now !== "up") this.announcer.host(name, now);
     }
   }
 

@@ -1,5 +1,5 @@
 /** Everything a coordinator counts. */
-import type { Phase } from "@evm/fleet";
+import { isInMaintenance, type Phase } from "@evm/fleet";
 import type { Metrics } from "@evm/telemetry";
 import type { InstanceView } from "./instances.ts";
 import type { Picture } from "./picture.ts";
@@ -53,7 +53,7 @@ export function createCoordinatorMetrics(metrics: Metrics) {
     }),
     hosts: metrics.gauge({
       name: "evm_hosts",
-      help: "Hosts by liveness; told by the leader",
+      help: "Hosts by liveness, drained and silent ones as maintenance; told by the leader",
       labels: ["liveness"],
     }),
     ...memoryMetrics(metrics),
@@ -90,8 +90,9 @@ export function observePicture(metrics: CoordinatorMetrics, picture: Picture): v
   const { snapshot, plan, unsorted } = picture;
   forgetPicture(metrics);
   metrics.waiting.set(plan.waiting.length);
-  for (const liveness of ["up", "unknown", "lost"] as const) {
-    metrics.hosts.set({ liveness }, snapshot.hosts.filter((h) => h.liveness === liveness).length);
+  const states = snapshot.hosts.map((it) => (isInMaintenance(it) ? "maintenance" : it.liveness));
+  for (const liveness of ["up", "unknown", "silent", "lost", "maintenance"] as const) {
+    metrics.hosts.set({ liveness }, states.filter((it) => it === liveness).length);
   }
   for (const [fleet, phases] of countByFleet(unsorted)) {
     for (const [phase, count] of phases) metrics.instances.set({ fleet, phase }, count);

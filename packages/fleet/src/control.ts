@@ -1,8 +1,23 @@
 /** What coordinators and hosts tell each other beside orders and reports. */
 import type { HostName } from "./ids.ts";
+import type { Instant } from "./report.ts";
+
+/**
+ * `cordoned`: nothing new is placed there, not even what follows an instance of its own; what runs
+ * stays. `draining`: what runs there is moved away as well.
+ */
+export type HostAdmin = "active" | "cordoned" | "draining";
 
 /** What operators set on a host. */
-export type HostRecord = { readonly name: HostName; readonly admin: "active" | "draining" };
+export type HostRecord = {
+  readonly name: HostName;
+  readonly admin: HostAdmin;
+  /**
+   * `reportedAt` of its last report (0: it has none) when an operator confirmed that it is lost.
+   * It holds while that is still the last one, so a host that is back voids it by itself.
+   */
+  readonly confirmedLost: Instant | undefined;
+};
 
 /** Which orders a host has applied last; zeros before the first. */
 export type Applied = { readonly epoch: number; readonly generation: number };

@@ -29,6 +29,8 @@ const hostPort = ({ hostPort: number, protocol }: PortMapping): readonly string[
 export class HostLoad {
   readonly name: HostName;
   readonly isOpen: boolean;
+  /** True where what has its disk here may run here again, though nothing new may come. */
+  readonly isCordoned: boolean;
   /** Why nothing new may come here, where `isOpen` is false. */
   readonly closedBecause: string | undefined;
   readonly labels: Labels;
@@ -54,6 +56,7 @@ export class HostLoad {
     this.name = view.name;
     this.closedBecause = closedBecause(view, isEstranged);
     this.isOpen = this.closedBecause === undefined;
+    this.isCordoned = this.closedBecause === "cordoned";
     this.labels = report?.labels ?? {};
     this.drivers = new Map(report?.drivers.map((driver) => [driver.kind, driver]));
     this.limit = {
@@ -124,6 +127,8 @@ function closedBecause(
   if (liveness === "lost") return "lost";
   if (liveness === "unknown") return "not heard of yet";
   if (isEstranged) return "estranged";
+  if (liveness === "silent") return "silent, and too many others are";
   if (admin === "draining") return "draining";
-  return report === undefined ? "without a report" : undefined;
+  if (report === undefined) return "without a report";
+  return admin === "cordoned" ? "cordoned" : undefined;
 }

@@ -1,7 +1,14 @@
 export { type Acceptance, acceptOrders } from "./accept-orders.ts";
 export { check } from "./check.ts";
 export type { Clock } from "./clock.ts";
-export type { Applied, Heartbeat, HostRecord, LeaseGrant, Ping } from "./control.ts";
+export type {
+  Applied,
+  Heartbeat,
+  HostAdmin,
+  HostRecord,
+  LeaseGrant,
+  Ping,
+} from "./control.ts";
 export { type ConvergeInput, converge, isolated } from "./converge.ts";
 export type { EventRecord, Severity, StoredEvent } from "./event.ts";
 export { explainPlace, type PlaceExplanation } from "./explain-place.ts";
@@ -21,6 +28,7 @@ export {
 export type { Artifact, Boot, Image } from "./image.ts";
 export { artifactsOf } from "./image.ts";
 export { isNewer } from "./is-newer.ts";
+export { isDrained, isInMaintenance } from "./maintenance.ts";
 export type { OrderedFleet, OrderedInstance, OrderedTemplate, Orders } from "./orders.ts";
 export type { ObservedPhase, Phase } from "./phase.ts";
 export { isAlive, PHASES } from "./phase.ts";

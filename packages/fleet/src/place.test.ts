@@ -15,6 +15,7 @@ const NO_OVERCOMMIT = { vcpu: 1, memory: 1, disk: 1 };
 const aRequest = (over: Partial<PlaceRequest> = {}): PlaceRequest => ({
   fleet: fleetName("web"),
   entries: 1,
+  isResumed: false,
   kind: "vm",
   image: anImage(),
   resources: { vcpuMillis: 1000, memoryMib: 1024, diskMib: 1024 },

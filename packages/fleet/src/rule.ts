@@ -8,6 +8,8 @@ import type { Placement, TemplateKind } from "./spec.ts";
 export type PlaceRequest = Claim & {
   /** How many entries it adds to the host's orders: none where it has one there already. */
   readonly entries: 0 | 1;
+  /** True for an incarnation that runs again where its disk is: it is not new there. */
+  readonly isResumed: boolean;
   readonly kind: TemplateKind;
   readonly image: Image | undefined;
   readonly placement: Placement;

@@ -1,5 +1,5 @@
 /** Everything the coordinator decides on, as one immutable value. */
-import type { Applied } from "./control.ts";
+import type { Applied, HostAdmin } from "./control.ts";
 import type { Digest, HostName } from "./ids.ts";
 import type { Image } from "./image.ts";
 import type { Orders } from "./orders.ts";
@@ -31,10 +31,12 @@ export type FleetRecord = {
 /** A host as the coordinator sees it. */
 export type HostView = {
   readonly name: HostName;
-  /** `draining`: nothing new is placed here and what runs here is moved away. */
-  readonly admin: "active" | "draining";
-  /** `lost` after a full lease plus margin without a heartbeat; `unknown` until first heard. */
-  readonly liveness: "up" | "unknown" | "lost";
+  readonly admin: HostAdmin;
+  /**
+   * `lost` after a full lease plus margin without a heartbeat; `unknown` until first heard;
+   * `silent` where it would be lost, if not for too many others: see `brake`.
+   */
+  readonly liveness: "up" | "unknown" | "silent" | "lost";
   readonly report: Report | undefined;
   /** What its last heartbeat said, as heard by whoever takes the snapshot. */
   readonly heartbeat: Applied | undefined;

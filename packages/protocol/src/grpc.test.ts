@@ -31,6 +31,7 @@ const fleets: Handlers<typeof FleetService> = {
         { field: "fleets[0].replicas", description: "too many" },
         { field: "fleets[0].name", description: "no name" },
       ],
+      info: { reason: "NEEDS_FIXING", metadata: { problems: "2" } },
     });
   },
   planFleets: async () => {
@@ -55,6 +56,7 @@ const fleets: Handlers<typeof FleetService> = {
   },
   scaleFleet: unimplemented,
   deleteFleet: unimplemented,
+  undeleteFleet: unimplemented,
 };
 
 const images: Handlers<typeof ImageService> = {
@@ -143,7 +145,7 @@ describe("unary calls", () => {
     expect(fleet?.revision).toBe(7n);
   });
 
-  test("carry the field violations of a refused request", async () => {
+  test("carry the field violations and the info of a refused request", async () => {
     const error = await failure(client.unary(FleetService.method.applyFleets, {}, options));
     expect(error).toMatchObject({
       code: "invalidArgument",
@@ -153,6 +155,7 @@ describe("unary calls", () => {
         { field: "fleets[0].replicas", description: "too many" },
         { field: "fleets[0].name", description: "no name" },
       ],
+      info: { reason: "NEEDS_FIXING", metadata: { problems: "2" } },
     });
   });
 

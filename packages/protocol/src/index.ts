@@ -49,6 +49,6 @@ export {
   verbStreamSubject,
 } from "./names.ts";
 export { addReflection } from "./reflection.ts";
-export type { FieldViolation, RpcCode } from "./rpc-error.ts";
+export type { ErrorInfo, FieldViolation, RpcCode } from "./rpc-error.ts";
 export { RpcError } from "./rpc-error.ts";
 export { VERSION } from "./version.ts";

@@ -2,7 +2,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Any, anyPack, anyUnpack } from "@bufbuild/protobuf/wkt";
 import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
-import { BadRequestSchema } from "./gen/google/rpc/error_details_pb.ts";
+import { BadRequestSchema, ErrorInfoSchema } from "./gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "./gen/google/rpc/status_pb.ts";
 
 /** gRPC's codes. Transient: the same call may succeed later without anyone changing anything. */
@@ -34,6 +34,15 @@ export type FieldViolation = {
   readonly description: string;
 };
 
+/** Why a call was refused, for programs; a google.rpc.ErrorInfo on the wire. */
+export type ErrorInfo = {
+  /** In capitals, as in CONFIRMATION_NEEDED. */
+  readonly reason: string;
+  readonly metadata: { readonly [name: string]: string };
+};
+
+const INFO_DOMAIN = "evm";
+
 /** The trailer in which gRPC carries a google.rpc.Status. */
 const DETAILS_KEY = "grpc-status-details-bin";
 
@@ -41,6 +50,7 @@ const DETAILS_KEY = "grpc-status-details-bin";
 export class RpcError extends Error {
   readonly code: RpcCode;
   readonly violations: readonly FieldViolation[];
+  readonly info: ErrorInfo | undefined;
   /** Whether the server answered so; false for what was made up on this side. */
   readonly isAnswer: boolean;
 
@@ -51,6 +61,7 @@ export class RpcError extends Error {
     options: {
       cause?: unknown;
       violations?: readonly FieldViolation[];
+      info?: ErrorInfo | undefined;
       isAnswer?: boolean;
     } = {},
   ) {
@@ -58,6 +69,7 @@ export class RpcError extends Error {
     this.name = "RpcError";
     this.code = code;
     this.violations = options.violations ?? [];
+    this.info = options.info;
     this.isAnswer = options.isAnswer ?? false;
   }
 
@@ -70,9 +82,11 @@ export class RpcError extends Error {
 export function fromServiceError(error: ServiceError): RpcError {
   // Every answer carries a content type, by gRPC's protocol; an error of grpc-js's own does not.
   const isAnswer = error.metadata.get("content-type").length > 0;
+  const details = detailsOf(error.metadata);
   return new RpcError(codeOf(error.code), isAnswer ? error.details : localText(error.details), {
     cause: error,
-    violations: violationsOf(error.metadata),
+    violations: details.flatMap(violationsIn),
+    info: details.map(infoIn).find((info) => info !== undefined),
     isAnswer,
   });
 }
@@ -87,7 +101,7 @@ function localText(details: string): string {
   return connecting?.replace(/\.$/, "") ?? deadline ?? details;
 }
 
-/** Our error as grpc-js's servers want it, field violations in google.rpc.BadRequest. */
+/** Our error as grpc-js's servers want it, violations and info in google.rpc's own messages. */
 export function toStatus(error: RpcError): {
   readonly code: status;
   readonly details: string;
@@ -95,9 +109,17 @@ export function toStatus(error: RpcError): {
 } {
   const code = CODES[error.code].status;
   const metadata = new Metadata();
+  const details: Any[] = [];
   if (error.violations.length > 0) {
     const badRequest = create(BadRequestSchema, { fieldViolations: [...error.violations] });
-    const details = [anyPack(BadRequestSchema, badRequest)];
+    details.push(anyPack(BadRequestSchema, badRequest));
+  }
+  if (error.info !== undefined) {
+    const { reason, metadata: about } = error.info;
+    const info = create(ErrorInfoSchema, { reason, domain: INFO_DOMAIN, metadata: { ...about } });
+    details.push(anyPack(ErrorInfoSchema, info));
+  }
+  if (details.length > 0) {
     const message = create(StatusSchema, { code, message: error.message, details });
     metadata.set(DETAILS_KEY, Buffer.from(toBinary(StatusSchema, message)));
   }
@@ -113,11 +135,11 @@ function codeOf(number: status): RpcCode {
 
 const isRpcCode = (text: string): text is RpcCode => Object.hasOwn(CODES, text);
 
-function violationsOf(metadata: Metadata): readonly FieldViolation[] {
+function detailsOf(metadata: Metadata): readonly Any[] {
   const [bytes] = metadata.get(DETAILS_KEY);
   if (!(bytes instanceof Buffer)) return [];
   try {
-    return fromBinary(StatusSchema, bytes).details.flatMap(violationsIn);
+    return fromBinary(StatusSchema, bytes).details;
   } catch {
     // Something between us and the server wrote its own details there; the code still stands.
     return [];
@@ -127,4 +149,9 @@ function violationsOf(metadata: Metadata): readonly FieldViolation[] {
 function violationsIn(detail: Any): readonly FieldViolation[] {
   const violations = anyUnpack(detail, BadRequestSchema)?.fieldViolations ?? [];
   return violations.map(({ field, description }) => ({ field, description }));
+}
+
+function infoIn(detail: Any): ErrorInfo | undefined {
+  const info = anyUnpack(detail, ErrorInfoSchema);
+  return info && { reason: info.reason, metadata: info.metadata };
 }

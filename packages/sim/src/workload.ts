@@ -102,7 +102,8 @@ export class Workload {
     const drained = [...known.values()].find(({ value }) => value.admin === "draining");
     const name = drained?.value.name ?? random.pick(world.hosts)?.name;
     if (name === undefined) return undefined;
-    const value = { name, admin: drained === undefined ? "draining" : "active" } as const;
+    const admin = drained === undefined ? "draining" : "active";
+    const value = { name, admin, confirmedLost: undefined } as const;
     return {
       what: `host ${name}`,
       write: () => link.putHost(value, known.get(name)?.revision ?? 0, NEVER),

@@ -1,4 +1,9 @@
-import { DeleteFleetResponseSchema, type Fleet, FleetService } from "@evm/protocol";
+import {
+  DeleteFleetResponseSchema,
+  type Fleet,
+  FleetService,
+  UndeleteFleetResponseSchema,
+} from "@evm/protocol";
 import type { Command } from "commander";
 import { CliError } from "../cli-error.ts";
 import { type Context, callOptions } from "../context.ts";
@@ -11,7 +16,7 @@ import { fleetStates } from "../watch/states.ts";
 import { waitFor } from "../watch/wait-for.ts";
 import { addWaitOptions, type WaitOptions } from "../watch/wait-options.ts";
 
-type Options = WaitOptions & { readonly yes?: boolean };
+type Options = WaitOptions & { readonly yes?: boolean; readonly undo?: boolean };
 
 export function addDelete(program: Command, run: Run): void {
   const command = program
@@ -19,16 +24,23 @@ export function addDelete(program: Command, run: Run): void {
     .summary("delete fleets with their instances and disks")
     .description(
       "Stops and discards every instance of the fleets, with its disk, then forgets the fleets.\n" +
-        "Asks before it does so; where nobody can be asked, it needs --yes.",
+        "Asks before it does so; where nobody can be asked, it needs --yes. --undo calls a\n" +
+        "deletion off that is under way: what has not been ended yet stays, the rest is made anew.",
     )
     .option("-y, --yes", "do not ask")
+    .option("--undo", "call the deletion off")
     .addHelpText(
       "after",
-      "\nExamples:\n  evm delete school-exam\n  evm delete school-exam school-web --yes --wait",
+      "\nExamples:\n  evm delete school-exam\n  evm delete school-exam school-web --yes --wait\n" +
+        "  evm delete school-exam --undo",
     );
   addWaitOptions(command, "nothing of them is left").action(
     run(async (context, given: readonly string[], options: Options) => {
       const names = [...new Set(given)];
+      if (options.undo === true) {
+        for (const name of names) await undeleteFleet(context, name);
+        return;
+      }
       const fleets = await Promise.all(names.map((name) => findFleet(context, name)));
       if (options.yes !== true) await confirm(context, fleets);
       for (const fleet of fleets) await deleteFleet(context, fleet);
@@ -68,6 +80,13 @@ async function deleteFleet(context: Context, fleet: Fleet): Promise<void> {
       ? messageLine(DeleteFleetResponseSchema, reply ?? { fleet })
       : `${name} is being deleted\n`,
   );
+}
+
+async function undeleteFleet(context: Context, name: string): Promise<void> {
+  const method = FleetService.method.undeleteFleet;
+  const reply = await context.client.unary(method, { name }, callOptions(context));
+  const { terminal, isJson } = context;
+  terminal.out(isJson ? messageLine(UndeleteFleetResponseSchema, reply) : `${name} is kept\n`);
 }
 
 async function waitUntilGone(

@@ -1,4 +1,5 @@
 import {
+  CordonHostResponseSchema,
   Desired,
   DrainHostResponseSchema,
   HostService,
@@ -37,11 +38,36 @@ export function addDrain(program: Command, run: Run): void {
   );
 }
 
+export function addCordon(program: Command, run: Run): void {
+  program
+    .command("cordon <host>")
+    .summary("place nothing new on a host")
+    .description(
+      "Places nothing new on a host. What runs there stays, is kept alive, and can be stopped\n" +
+        "and started; what is made afresh, as after a changed template or by evm restart, gets\n" +
+        "another host. Ends a drain that is under way: what has moved stays where it is.",
+    )
+    .addHelpText("after", "\nExample:\n  evm cordon h1")
+    .action(
+      run(async (context, name: string) => {
+        const { client, terminal, isJson } = context;
+        const method = HostService.method.cordonHost;
+        const reply = await client.unary(method, { name }, callOptions(context));
+        if (isJson) terminal.out(messageJson(CordonHostResponseSchema, reply));
+        else terminal.out(`${name} is cordoned\n`);
+      }),
+    );
+}
+
 export function addUndrain(program: Command, run: Run): void {
   program
     .command("undrain <host>")
+    .alias("uncordon")
     .summary("take a host back into service")
-    .description("Takes a drained host back into service.")
+    .description(
+      "Takes a host back into service that was drained or cordoned. What has moved stays where\n" +
+        "it is, and nothing more is moved.",
+    )
     .addHelpText("after", "\nExample:\n  evm undrain h1")
     .action(
       run(async (context, name: string) => {

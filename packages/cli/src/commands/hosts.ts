@@ -49,14 +49,29 @@ const hostTable = (terminal: Terminal, hosts: readonly Host[]): string =>
   );
 
 function state(terminal: Terminal, { liveness, admin }: Host): string {
-  const draining = admin === HostAdmin.DRAINING ? ", draining" : "";
+  const asked = askedOf(admin);
   switch (liveness) {
     case Liveness.UP:
-      return styled(terminal, draining === "" ? "green" : "yellow", `up${draining}`);
+      return styled(terminal, asked === "" ? "green" : "yellow", `up${asked}`);
     case Liveness.LOST:
-      return styled(terminal, "red", `lost${draining}`);
+      return styled(terminal, "red", `lost${asked}`);
+    case Liveness.SILENT:
+      return styled(terminal, "red", `silent${asked}`);
+    case Liveness.MAINTENANCE:
+      return styled(terminal, "dim", "in maintenance");
     default:
-      return styled(terminal, "yellow", `unknown${draining}`);
+      return styled(terminal, "yellow", `unknown${asked}`);
+  }
+}
+
+function askedOf(admin: HostAdmin): string {
+  switch (admin) {
+    case HostAdmin.CORDONED:
+      return ", cordoned";
+    case HostAdmin.DRAINING:
+      return ", draining";
+    default:
+      return "";
   }
 }
 

@@ -32,18 +32,15 @@ export function addStatus(program: Command, run: Run): void {
 }
 
 function statusText(terminal: Terminal, status: GetClusterStatusResponse): string {
-  const { hostsUp, hostsLost, hostsDraining } = status;
   const leader =
     status.leader === ""
       ? styled(terminal, "red", "nobody")
       : `${status.leader} (epoch ${status.epoch})`;
-  const lost = hostsLost === 0 ? "" : `, ${styled(terminal, "red", `${hostsLost} lost`)}`;
-  const draining = hostsDraining === 0 ? "" : `, ${hostsDraining} draining`;
   const lines = [
     `coordinator  ${status.coordinator}, version ${status.version}`,
     `leader       ${leader}`,
     `revision     ${status.revision}`,
-    `hosts        ${hostsUp} up${lost}${draining}`,
+    `hosts        ${hostCounts(terminal, status)}`,
     `fleets       ${status.fleets}`,
     `instances    ${phaseCounts(status.instances)}`,
     ...status.waiting.map((item) => waitingLine(terminal, item)),
@@ -54,4 +51,15 @@ function statusText(terminal: Terminal, status: GetClusterStatusResponse): strin
     lines.push(styled(terminal, "yellow", warning));
   }
   return `${lines.join("\n")}\n`;
+}
+
+function hostCounts(terminal: Terminal, status: GetClusterStatusResponse): string {
+  const counts = [
+    { count: status.hostsLost, text: styled(terminal, "red", `${status.hostsLost} lost`) },
+    { count: status.hostsInMaintenance, text: `${status.hostsInMaintenance} in maintenance` },
+    { count: status.hostsDraining, text: `${status.hostsDraining} draining` },
+    { count: status.hostsCordoned, text: `${status.hostsCordoned} cordoned` },
+  ];
+  const others = counts.flatMap(({ count, text }) => (count === 0 ? [] : [text]));
+  return [`${status.hostsUp} up`, ...others].join(", ");
 }

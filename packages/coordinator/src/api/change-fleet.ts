@@ -43,6 +43,7 @@ export function assertActive(record: FleetRecord): void {
   const { name } = record.spec;
   throw new RpcError(
     "failedPrecondition",
-    `fleet "${name}": is being deleted; wait until it is gone`,
+    `fleet "${name}": is being deleted; wait until it is gone, or call that off with ` +
+      `\`evm delete --undo ${name}\``,
   );
 }

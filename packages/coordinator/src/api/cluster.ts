@@ -1,5 +1,6 @@
 /** The cluster as a whole. */
 import { waitingCodec } from "@evm/codec";
+import { type HostView, isInMaintenance } from "@evm/fleet";
 import type { ClusterService, Handlers } from "@evm/protocol";
 import type { ApiContext } from "./context.ts";
 import { countPhases } from "./fleet-view.ts";
@@ -13,6 +14,8 @@ export function clusterHandlers(context: ApiContext): Handlers<typeof ClusterSer
       const { id, version, store, coordinator } = context;
       const { snapshot, plan, unsorted } = coordinator.picture();
       const { epoch, revision } = store.control();
+      const count = (isCounted: (host: HostView) => boolean) =>
+        snapshot.hosts.filter(isCounted).length;
       return {
         coordinator: id,
         version,
@@ -20,9 +23,11 @@ export function clusterHandlers(context: ApiContext): Handlers<typeof ClusterSer
         epoch: BigInt(epoch.epoch),
         revision: BigInt(revision),
         isStoreConnected: store.isConnected,
-        hostsUp: snapshot.hosts.filter((host) => host.liveness === "up").length,
-        hostsLost: snapshot.hosts.filter((host) => host.liveness === "lost").length,
-        hostsDraining: snapshot.hosts.filter((host) => host.admin === "draining").length,
+        hostsUp: count((host) => host.liveness === "up"),
+        hostsLost: count((host) => host.liveness === "lost" && !isInMaintenance(host)),
+        hostsDraining: count((host) => host.admin === "draining"),
+        hostsCordoned: count((host) => host.admin === "cordoned"),
+        hostsInMaintenance: count(isInMaintenance),
         fleets: snapshot.fleets.length,
         instances: countPhases(unsorted),
         waiting: plan.waiting.slice(0, MAX_WAITING_SHOWN).map(waitingCodec.toWire),

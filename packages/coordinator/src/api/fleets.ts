@@ -1,4 +1,4 @@
-/** Fleets: apply, plan, get, list, watch, scale, delete. */
+/** Fleets: apply, plan, get, list, watch, scale, delete, undelete. */
 import { planCodec } from "@evm/codec";
 import { type FleetRecord, forecast } from "@evm/fleet";
 import { type FleetService, type Handlers, type PlanFleetsRequest, RpcError } from "@evm/protocol";
@@ -41,26 +41,7 @@ export function fleetHandlers(context: ApiContext): Handlers<typeof FleetService
       const { page, nextPageToken } = pageOf([...fleetViews(context)], request, ([name]) => name);
       return { fleets: page.map(([, fleet]) => fleet), nextPageToken };
     },
-    async *watchFleets({ name }, { signal }) {
-      const { store, clock } = context;
-      const only = () => {
-        const fleet = fleetViewOf(context, name);
-        return new Map(fleet === undefined ? [] : [[name, fleet]]);
-      };
-      const take = name === "" ? () => fleetViews(context) : only;
-      for await (const change of watchView({ store, clock, signal, view: take })) {
-        switch (change.kind) {
-          case "is":
-            yield { fleet: change.value };
-            break;
-          case "gone":
-            yield { deletedName: change.key };
-            break;
-          case "synced":
-            yield { isSynced: true };
-        }
-      }
-    },
+    watchFleets: ({ name }, { signal }) => watchFleets(context, name, signal),
     async scaleFleet({ name, replicas, expectedRevision }, { signal }) {
       assertReplicas(replicas);
       const change = (record: FleetRecord) => scaled(record, replicas);
@@ -81,7 +62,37 @@ export function fleetHandlers(context: ApiContext): Handlers<typeof FleetService
       if (fleet === undefined) throw notFound("fleet", name);
       return { fleet };
     },
+    async undeleteFleet({ name }, { signal }) {
+      const request = { name, expectedRevision: undefined, change: kept, signal };
+      if (await changeFleet(context, request)) {
+        const text = `${name} is kept: what had not been ended yet stays`;
+        context.coordinator.announcer.say("info", "FleetUndeleted", text, { fleet: name });
+      }
+      return view(name);
+    },
   };
+}
+
+/** @param name empty: every fleet */
+async function* watchFleets(context: ApiContext, name: string, signal: AbortSignal) {
+  const { store, clock } = context;
+  const only = () => {
+    const fleet = fleetViewOf(context, name);
+    return new Map(fleet === undefined ? [] : [[name, fleet]]);
+  };
+  const view = name === "" ? () => fleetViews(context) : only;
+  for await (const change of watchView({ store, clock, signal, view })) {
+    switch (change.kind) {
+      case "is":
+        yield { fleet: change.value };
+        break;
+      case "gone":
+        yield { deletedName: change.key };
+        break;
+      case "synced":
+        yield { isSynced: true };
+    }
+  }
 }
 
 function assertReplicas(replicas: number): void {
@@ -101,6 +112,9 @@ function scaled(record: FleetRecord, replicas: number): FleetRecord {
 
 const deleting = (record: FleetRecord): FleetRecord =>
   record.state === "deleting" ? record : { ...record, state: "deleting" };
+
+const kept = (record: FleetRecord): FleetRecord =>
+  record.state === "active" ? record : { ...record, state: "active" };
 
 /** What would be decided on if the request had been carried out. */
 function hypothetical(context: ApiContext, request: PlanFleetsRequest) {

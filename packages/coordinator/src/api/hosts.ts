@@ -1,21 +1,32 @@
-/** Hosts: list, get, drain, undrain. */
+/** Hosts: list, get, drain, cordon, undrain, confirm that they are lost. */
 import { create } from "@bufbuild/protobuf";
-import { driverStatusCodec, poolStatusCodec, resourcesCodec } from "@evm/codec";
-import { type HostRecord, type HostView, isAlive, type Resources } from "@evm/fleet";
+import { driverStatusCodec, hostAdminEnum, poolStatusCodec, resourcesCodec } from "@evm/codec";
 import {
-  type Handlers,
-  type Host,
-  HostAdmin,
-  HostSchema,
-  type HostService,
-  Liveness,
-} from "@evm/protocol";
-import { compareAndSet } from "./compare-and-set.ts";
+  type HostAdmin,
+  type HostView,
+  isAlive,
+  isInMaintenance,
+  type Resources,
+} from "@evm/fleet";
+import { type Handlers, type Host, HostSchema, type HostService, Liveness } from "@evm/protocol";
+import { changeHost } from "./change-host.ts";
+import { confirmLost } from "./confirm-lost.ts";
 import type { ApiContext } from "./context.ts";
 import { notFound } from "./errors.ts";
 import { pageOf } from "./paging.ts";
 
-const LIVENESS = { up: Liveness.UP, unknown: Liveness.UNKNOWN, lost: Liveness.LOST } as const;
+const LIVENESS = {
+  up: Liveness.UP,
+  unknown: Liveness.UNKNOWN,
+  silent: Liveness.SILENT,
+  lost: Liveness.LOST,
+} as const;
+
+const REASONS = {
+  active: "HostUndrained",
+  cordoned: "HostCordoned",
+  draining: "HostDraining",
+} as const satisfies Record<HostAdmin, string>;
 
 export function hostHandlers(context: ApiContext): Handlers<typeof HostService> {
   const hosts = () => context.coordinator.picture().snapshot.hosts;
@@ -24,7 +35,7 @@ export function hostHandlers(context: ApiContext): Handlers<typeof HostService> 
     if (host === undefined) throw notFound("host", name);
     return host;
   };
-  const changeTo = async (name: string, admin: HostRecord["admin"], signal: AbortSignal) => {
+  const changeTo = async (name: string, admin: HostAdmin, signal: AbortSignal) => {
     await setAdmin(context, find(name), admin, signal);
     return { host: hostToWire(find(name)) };
   };
@@ -37,25 +48,28 @@ export function hostHandlers(context: ApiContext): Handlers<typeof HostService> 
       return { host: hostToWire(find(name)) };
     },
     drainHost: ({ name }, { signal }) => changeTo(name, "draining", signal),
+    cordonHost: ({ name }, { signal }) => changeTo(name, "cordoned", signal),
     undrainHost: ({ name }, { signal }) => changeTo(name, "active", signal),
+    async confirmLost(request, { signal }) {
+      const names = await confirmLost(context, request, signal);
+      return { hosts: names.map((name) => hostToWire(find(name))) };
+    },
   };
 }
 
 async function setAdmin(
   context: ApiContext,
-  { name, admin: before }: HostView,
-  admin: HostRecord["admin"],
+  { name }: HostView,
+  admin: HostAdmin,
   signal: AbortSignal,
 ): Promise<void> {
-  if (before === admin) return;
-  const { store, coordinator } = context;
-  const write = () => {
-    const expectedRevision = store.control().hosts.get(name)?.revision ?? 0;
-    return store.putHost({ name, admin }, expectedRevision, signal);
-  };
-  await compareAndSet(context, { what: `host "${name}"`, write, signal });
-  const reason = admin === "draining" ? "HostDraining" : "HostUndrained";
-  coordinator.announcer.say("info", reason, `${name} is ${admin}`, { host: name });
+  const isWritten = await changeHost(context, {
+    name,
+    change: (record) => (record.admin === admin ? record : { ...record, admin }),
+    signal,
+  });
+  if (!isWritten) return;
+  context.coordinator.announcer.say("info", REASONS[admin], `${name} is ${admin}`, { host: name });
 }
 
 function hostToWire(host: HostView): Host {
@@ -64,8 +78,8 @@ function hostToWire(host: HostView): Host {
   const alive = existing.filter((instance) => isAlive(instance.phase));
   return create(HostSchema, {
     name: host.name,
-    admin: host.admin === "active" ? HostAdmin.ACTIVE : HostAdmin.DRAINING,
-    liveness: LIVENESS[host.liveness],
+    admin: hostAdminEnum.toWire(host.admin),
+    liveness: isInMaintenance(host) ? Liveness.MAINTENANCE : LIVENESS[host.liveness],
     promised: resourcesCodec.toWire(promisedOn(host)),
     alive: alive.length,
     existing: existing.length,

@@ -35,7 +35,11 @@ function begin(first: Values) {
       state.values = values;
       writes += 1;
       const name = `h${writes}` as HostName;
-      await operator.putHost({ name, admin: "active" }, 0, AbortSignal.timeout(1_000));
+      await operator.putHost(
+        { name, admin: "active", confirmedLost: undefined },
+        0,
+        AbortSignal.timeout(1_000),
+      );
     },
     async close() {
       end.abort();

@@ -1,6 +1,6 @@
 /** What one wanted instance needs, from its newest entry and the state of that entry's host. */
 import { isAlive } from "../phase.ts";
-import type { InstanceWish } from "../snapshot.ts";
+import type { HostView, InstanceWish } from "../snapshot.ts";
 import { type Entry, isSettled, latestOf, type Member, type Orphan } from "./work.ts";
 
 /** Why an instance is ended where it is, to be made afresh. */
@@ -34,13 +34,19 @@ export function decide(member: Member, wish: InstanceWish | undefined): Decision
         ? { kind: "wait", reason: `${view.name} is lost, and its fleet is to wait for it` }
         : place(member, latest, false);
     case "unknown":
+    case "silent":
       return latest.desired === "run"
         ? { kind: "keep", entry: latest }
-        : { kind: "wait", reason: `${view.name} has not been heard of yet` };
+        : { kind: "wait", reason: notHeard(view) };
     case "up":
       return decideOnLiveHost(member, latest, wish);
   }
 }
+
+const notHeard = ({ name, liveness }: HostView): string =>
+  liveness === "silent"
+    ? `${name} is silent, and so are too many others to call it lost`
+    : `${name} has not been heard of yet`;
 
 function decideOnLiveHost(member: Member, entry: Entry, wish: InstanceWish | undefined): Decision {
   const cause = causeToEnd(entry, wish);

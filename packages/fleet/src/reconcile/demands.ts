@@ -51,6 +51,7 @@ export class Demands {
       placement,
       apartFrom: this.#apart.get(name) ?? NO_FLEETS,
       entries: 1,
+      isResumed: false,
     };
     this.#placing.set(name, request);
     return request;
@@ -62,7 +63,13 @@ export class Demands {
     if (known !== undefined) return known;
     const request = this.toPlace(fleet);
     const resources = { ...request.resources, diskMib: 0 };
-    const resume: PlaceRequest = { ...request, resources, image: undefined, entries: 0 };
+    const resume: PlaceRequest = {
+      ...request,
+      resources,
+      image: undefined,
+      entries: 0,
+      isResumed: true,
+    };
     this.#resuming.set(fleet.spec.name, resume);
     return resume;
   }

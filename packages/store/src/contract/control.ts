@@ -61,7 +61,7 @@ export function controlContract(setup: Setup): void {
   test("a write that names another revision than the present one changes nothing", async () => {
     await using world = await setup();
     const c1 = await world.coordinator("c1");
-    const host = { name: hostName("h1"), admin: "active" } as const;
+    const host = { name: hostName("h1"), admin: "active", confirmedLost: undefined } as const;
     const first = written(await c1.putHost(host, 0, soon()));
     expect(await c1.putHost({ ...host, admin: "draining" }, 0, soon())).toEqual({
       kind: "conflict",

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file evm/v1/cluster_service.proto.
  */
 export const file_evm_v1_cluster_service: GenFile = /*@__PURE__*/
-  fileDesc("Chxldm0vdjEvY2x1c3Rlcl9zZXJ2aWNlLnByb3RvEgZldm0udjEiGQoXR2V0Q2x1c3RlclN0YXR1c1JlcXVlc3QiswIKGEdldENsdXN0ZXJTdGF0dXNSZXNwb25zZRITCgtjb29yZGluYXRvchgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEg4KBmxlYWRlchgDIAEoCRINCgVlcG9jaBgEIAEoBBIQCghyZXZpc2lvbhgFIAEoBBIaChJpc19zdG9yZV9jb25uZWN0ZWQYBiABKAgSEAoIaG9zdHNfdXAYByABKA0SEgoKaG9zdHNfbG9zdBgIIAEoDRIWCg5ob3N0c19kcmFpbmluZxgJIAEoDRIOCgZmbGVldHMYCiABKA0SJQoJaW5zdGFuY2VzGAsgAygLMhIuZXZtLnYxLlBoYXNlQ291bnQSIAoHd2FpdGluZxgMIAMoCzIPLmV2bS52MS5XYWl0aW5nEg0KBW5vdGVzGA0gAygJMmwKDkNsdXN0ZXJTZXJ2aWNlEloKEEdldENsdXN0ZXJTdGF0dXMSHy5ldm0udjEuR2V0Q2x1c3RlclN0YXR1c1JlcXVlc3QaIC5ldm0udjEuR2V0Q2x1c3RlclN0YXR1c1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_evm_v1_fleet_service, file_evm_v1_plan]);
+  fileDesc("Chxldm0vdjEvY2x1c3Rlcl9zZXJ2aWNlLnByb3RvEgZldm0udjEiGQoXR2V0Q2x1c3RlclN0YXR1c1JlcXVlc3QihwMKGEdldENsdXN0ZXJTdGF0dXNSZXNwb25zZRITCgtjb29yZGluYXRvchgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEg4KBmxlYWRlchgDIAEoCRINCgVlcG9jaBgEIAEoBBIQCghyZXZpc2lvbhgFIAEoBBIaChJpc19zdG9yZV9jb25uZWN0ZWQYBiABKAgSEAoIaG9zdHNfdXAYByABKA0SEgoKaG9zdHNfbG9zdBgIIAEoDRIWCg5ob3N0c19kcmFpbmluZxgJIAEoDRIOCgZmbGVldHMYCiABKA0SJQoJaW5zdGFuY2VzGAsgAygLMhIuZXZtLnYxLlBoYXNlQ291bnQSIAoHd2FpdGluZxgMIAMoCzIPLmV2bS52MS5XYWl0aW5nEg0KBW5vdGVzGA0gAygJEhYKDmhvc3RzX2NvcmRvbmVkGA4gASgNEhwKFGhvc3RzX2luX21haW50ZW5hbmNlGA8gASgNEhwKBWJyYWtlGBAgASgLMg0uZXZtLnYxLkJyYWtlIkUKBUJyYWtlEg4KBnNpbGVudBgBIAEoDRINCgVrbm93bhgCIAEoDRIMCgRtb3N0GAMgASgNEg8KB292ZXJkdWUYBCABKA0ybAoOQ2x1c3RlclNlcnZpY2USWgoQR2V0Q2x1c3RlclN0YXR1cxIfLmV2bS52MS5HZXRDbHVzdGVyU3RhdHVzUmVxdWVzdBogLmV2bS52MS5HZXRDbHVzdGVyU3RhdHVzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_evm_v1_fleet_service, file_evm_v1_plan]);
 
 /**
  * @generated from message evm.v1.GetClusterStatusRequest
@@ -107,6 +107,26 @@ export type GetClusterStatusResponse = Message<"evm.v1.GetClusterStatusResponse"
    * @generated from field: repeated string notes = 13;
    */
   notes: string[];
+
+  /**
+   * @generated from field: uint32 hosts_cordoned = 14;
+   */
+  hostsCordoned: number;
+
+  /**
+   * Drained, and silent: not counted as lost.
+   *
+   * @generated from field: uint32 hosts_in_maintenance = 15;
+   */
+  hostsInMaintenance: number;
+
+  /**
+   * Present while the brake holds: so many hosts are silent at once that EVM takes itself to be cut
+   * off, calls none of them lost and moves nothing.
+   *
+   * @generated from field: evm.v1.Brake brake = 16;
+   */
+  brake?: Brake | undefined;
 };
 
 /**
@@ -115,6 +135,46 @@ export type GetClusterStatusResponse = Message<"evm.v1.GetClusterStatusResponse"
  */
 export const GetClusterStatusResponseSchema: GenMessage<GetClusterStatusResponse> = /*@__PURE__*/
   messageDesc(file_evm_v1_cluster_service, 1);
+
+/**
+ * @generated from message evm.v1.Brake
+ */
+export type Brake = Message<"evm.v1.Brake"> & {
+  /**
+   * Hosts that are silent, and are ordered to run something that would have to move.
+   *
+   * @generated from field: uint32 silent = 1;
+   */
+  silent: number;
+
+  /**
+   * Of so many: those that are silent, and those that are heard.
+   *
+   * @generated from field: uint32 known = 2;
+   */
+  known: number;
+
+  /**
+   * So many would not be too many.
+   *
+   * @generated from field: uint32 most = 3;
+   */
+  most: number;
+
+  /**
+   * Of the silent ones those overdue by a whole lease, which HostService.ConfirmLost takes.
+   *
+   * @generated from field: uint32 overdue = 4;
+   */
+  overdue: number;
+};
+
+/**
+ * Describes the message evm.v1.Brake.
+ * Use `create(BrakeSchema)` to create a new message.
+ */
+export const BrakeSchema: GenMessage<Brake> = /*@__PURE__*/
+  messageDesc(file_evm_v1_cluster_service, 2);
 
 /**
  * The cluster as a whole.

@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Plan } from "./plan_pb.ts";
+import type { BlastRadius, Plan } from "./plan_pb.ts";
 import { file_evm_v1_plan } from "./plan_pb.ts";
 import type { Phase } from "./report_pb.ts";
 import { file_evm_v1_report } from "./report_pb.ts";
@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file evm/v1/fleet_service.proto.
  */
 export const file_evm_v1_fleet_service: GenFile = /*@__PURE__*/
-  fileDesc("Chpldm0vdjEvZmxlZXRfc2VydmljZS5wcm90bxIGZXZtLnYxItQBCgVGbGVldBIfCgRzcGVjGAEgASgLMhEuZXZtLnYxLkZsZWV0U3BlYxIhCgVzdGF0ZRgCIAEoDjISLmV2bS52MS5GbGVldFN0YXRlEhAKCHJldmlzaW9uGAMgASgEEhcKD3RlbXBsYXRlX2RpZ2VzdBgEIAEoCRIiCgZwaGFzZXMYBSADKAsyEi5ldm0udjEuUGhhc2VDb3VudBINCgVyZWFkeRgGIAEoDRIQCghvdXRkYXRlZBgHIAEoDRIXCg9zdG9wcGVkX2J5X3dpc2gYCCABKA0iOQoKUGhhc2VDb3VudBIcCgVwaGFzZRgBIAEoDjINLmV2bS52MS5QaGFzZRINCgVjb3VudBgCIAEoDSLAAQoSQXBwbHlGbGVldHNSZXF1ZXN0EiEKBmZsZWV0cxgBIAMoCzIRLmV2bS52MS5GbGVldFNwZWMSTQoSZXhwZWN0ZWRfcmV2aXNpb25zGAIgAygLMjEuZXZtLnYxLkFwcGx5RmxlZXRzUmVxdWVzdC5FeHBlY3RlZFJldmlzaW9uc0VudHJ5GjgKFkV4cGVjdGVkUmV2aXNpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4ASI7ChNBcHBseUZsZWV0c1Jlc3BvbnNlEiQKBmZsZWV0cxgBIAMoCzIULmV2bS52MS5BcHBsaWVkRmxlZXQiUwoMQXBwbGllZEZsZWV0EhwKBWZsZWV0GAEgASgLMg0uZXZtLnYxLkZsZWV0EiUKB291dGNvbWUYAiABKA4yFC5ldm0udjEuQXBwbHlPdXRjb21lIkcKEVBsYW5GbGVldHNSZXF1ZXN0EiEKBmZsZWV0cxgBIAMoCzIRLmV2bS52MS5GbGVldFNwZWMSDwoHZGVsZXRlcxgCIAMoCSIwChJQbGFuRmxlZXRzUmVzcG9uc2USGgoEcGxhbhgBIAEoCzIMLmV2bS52MS5QbGFuIh8KD0dldEZsZWV0UmVxdWVzdBIMCgRuYW1lGAEgASgJIjAKEEdldEZsZWV0UmVzcG9uc2USHAoFZmxlZXQYASABKAsyDS5ldm0udjEuRmxlZXQiOgoRTGlzdEZsZWV0c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEhIKCnBhZ2VfdG9rZW4YAiABKAkiTAoSTGlzdEZsZWV0c1Jlc3BvbnNlEh0KBmZsZWV0cxgBIAMoCzINLmV2bS52MS5GbGVldBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoSV2F0Y2hGbGVldHNSZXF1ZXN0EgwKBG5hbWUYASABKAkiXAoTV2F0Y2hGbGVldHNSZXNwb25zZRIcCgVmbGVldBgBIAEoCzINLmV2bS52MS5GbGVldBIUCgxkZWxldGVkX25hbWUYAiABKAkSEQoJaXNfc3luY2VkGAMgASgIImkKEVNjYWxlRmxlZXRSZXF1ZXN0EgwKBG5hbWUYASABKAkSEAoIcmVwbGljYXMYAiABKA0SHgoRZXhwZWN0ZWRfcmV2aXNpb24YAyABKARIAIgBAUIUChJfZXhwZWN0ZWRfcmV2aXNpb24iMgoSU2NhbGVGbGVldFJlc3BvbnNlEhwKBWZsZWV0GAEgASgLMg0uZXZtLnYxLkZsZWV0IlgKEkRlbGV0ZUZsZWV0UmVxdWVzdBIMCgRuYW1lGAEgASgJEh4KEWV4cGVjdGVkX3JldmlzaW9uGAIgASgESACIAQFCFAoSX2V4cGVjdGVkX3JldmlzaW9uIjMKE0RlbGV0ZUZsZWV0UmVzcG9uc2USHAoFZmxlZXQYASABKAsyDS5ldm0udjEuRmxlZXQqgAEKDEFwcGx5T3V0Y29tZRIdChlBUFBMWV9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGQoVQVBQTFlfT1VUQ09NRV9DUkVBVEVEEAESGQoVQVBQTFlfT1VUQ09NRV9DSEFOR0VEEAISGwoXQVBQTFlfT1VUQ09NRV9VTkNIQU5HRUQQAzKUBAoMRmxlZXRTZXJ2aWNlEksKC0FwcGx5RmxlZXRzEhouZXZtLnYxLkFwcGx5RmxlZXRzUmVxdWVzdBobLmV2bS52MS5BcHBseUZsZWV0c1Jlc3BvbnNlIgOQAgISSAoKUGxhbkZsZWV0cxIZLmV2bS52MS5QbGFuRmxlZXRzUmVxdWVzdBoaLmV2bS52MS5QbGFuRmxlZXRzUmVzcG9uc2UiA5ACARJCCghHZXRGbGVldBIXLmV2bS52MS5HZXRGbGVldFJlcXVlc3QaGC5ldm0udjEuR2V0RmxlZXRSZXNwb25zZSIDkAIBEkgKCkxpc3RGbGVldHMSGS5ldm0udjEuTGlzdEZsZWV0c1JlcXVlc3QaGi5ldm0udjEuTGlzdEZsZWV0c1Jlc3BvbnNlIgOQAgESSAoLV2F0Y2hGbGVldHMSGi5ldm0udjEuV2F0Y2hGbGVldHNSZXF1ZXN0GhsuZXZtLnYxLldhdGNoRmxlZXRzUmVzcG9uc2UwARJICgpTY2FsZUZsZWV0EhkuZXZtLnYxLlNjYWxlRmxlZXRSZXF1ZXN0GhouZXZtLnYxLlNjYWxlRmxlZXRSZXNwb25zZSIDkAICEksKC0RlbGV0ZUZsZWV0EhouZXZtLnYxLkRlbGV0ZUZsZWV0UmVxdWVzdBobLmV2bS52MS5EZWxldGVGbGVldFJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_evm_v1_plan, file_evm_v1_report, file_evm_v1_spec, file_evm_v1_state]);
+  fileDesc("Chpldm0vdjEvZmxlZXRfc2VydmljZS5wcm90bxIGZXZtLnYxItQBCgVGbGVldBIfCgRzcGVjGAEgASgLMhEuZXZtLnYxLkZsZWV0U3BlYxIhCgVzdGF0ZRgCIAEoDjISLmV2bS52MS5GbGVldFN0YXRlEhAKCHJldmlzaW9uGAMgASgEEhcKD3RlbXBsYXRlX2RpZ2VzdBgEIAEoCRIiCgZwaGFzZXMYBSADKAsyEi5ldm0udjEuUGhhc2VDb3VudBINCgVyZWFkeRgGIAEoDRIQCghvdXRkYXRlZBgHIAEoDRIXCg9zdG9wcGVkX2J5X3dpc2gYCCABKA0iOQoKUGhhc2VDb3VudBIcCgVwaGFzZRgBIAEoDjINLmV2bS52MS5QaGFzZRINCgVjb3VudBgCIAEoDSLmAQoSQXBwbHlGbGVldHNSZXF1ZXN0EiEKBmZsZWV0cxgBIAMoCzIRLmV2bS52MS5GbGVldFNwZWMSTQoSZXhwZWN0ZWRfcmV2aXNpb25zGAIgAygLMjEuZXZtLnYxLkFwcGx5RmxlZXRzUmVxdWVzdC5FeHBlY3RlZFJldmlzaW9uc0VudHJ5EhYKCWNvbmZpcm1lZBgDIAEoDUgAiAEBGjgKFkV4cGVjdGVkUmV2aXNpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4AUIMCgpfY29uZmlybWVkIjsKE0FwcGx5RmxlZXRzUmVzcG9uc2USJAoGZmxlZXRzGAEgAygLMhQuZXZtLnYxLkFwcGxpZWRGbGVldCJTCgxBcHBsaWVkRmxlZXQSHAoFZmxlZXQYASABKAsyDS5ldm0udjEuRmxlZXQSJQoHb3V0Y29tZRgCIAEoDjIULmV2bS52MS5BcHBseU91dGNvbWUiVwoRUGxhbkZsZWV0c1JlcXVlc3QSIQoGZmxlZXRzGAEgAygLMhEuZXZtLnYxLkZsZWV0U3BlYxIPCgdkZWxldGVzGAIgAygJEg4KBmRyYWlucxgDIAMoCSJbChJQbGFuRmxlZXRzUmVzcG9uc2USGgoEcGxhbhgBIAEoCzIMLmV2bS52MS5QbGFuEikKDGJsYXN0X3JhZGl1cxgCIAEoCzITLmV2bS52MS5CbGFzdFJhZGl1cyIfCg9HZXRGbGVldFJlcXVlc3QSDAoEbmFtZRgBIAEoCSIwChBHZXRGbGVldFJlc3BvbnNlEhwKBWZsZWV0GAEgASgLMg0uZXZtLnYxLkZsZWV0IjoKEUxpc3RGbGVldHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJIkwKEkxpc3RGbGVldHNSZXNwb25zZRIdCgZmbGVldHMYASADKAsyDS5ldm0udjEuRmxlZXQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiIKEldhdGNoRmxlZXRzUmVxdWVzdBIMCgRuYW1lGAEgASgJIlwKE1dhdGNoRmxlZXRzUmVzcG9uc2USHAoFZmxlZXQYASABKAsyDS5ldm0udjEuRmxlZXQSFAoMZGVsZXRlZF9uYW1lGAIgASgJEhEKCWlzX3N5bmNlZBgDIAEoCCKPAQoRU2NhbGVGbGVldFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIQCghyZXBsaWNhcxgCIAEoDRIeChFleHBlY3RlZF9yZXZpc2lvbhgDIAEoBEgAiAEBEhYKCWNvbmZpcm1lZBgEIAEoDUgBiAEBQhQKEl9leHBlY3RlZF9yZXZpc2lvbkIMCgpfY29uZmlybWVkIjIKElNjYWxlRmxlZXRSZXNwb25zZRIcCgVmbGVldBgBIAEoCzINLmV2bS52MS5GbGVldCKOAQoSRGVsZXRlRmxlZXRSZXF1ZXN0EgwKBG5hbWUYASABKAkSHgoRZXhwZWN0ZWRfcmV2aXNpb24YAiABKARIAIgBARIWCgljb25maXJtZWQYAyABKA1IAYgBARIOCgZvdGhlcnMYBCADKAlCFAoSX2V4cGVjdGVkX3JldmlzaW9uQgwKCl9jb25maXJtZWQiUgoTRGVsZXRlRmxlZXRSZXNwb25zZRIcCgVmbGVldBgBIAEoCzINLmV2bS52MS5GbGVldBIdCgZvdGhlcnMYAiADKAsyDS5ldm0udjEuRmxlZXQiJAoUVW5kZWxldGVGbGVldFJlcXVlc3QSDAoEbmFtZRgBIAEoCSI1ChVVbmRlbGV0ZUZsZWV0UmVzcG9uc2USHAoFZmxlZXQYASABKAsyDS5ldm0udjEuRmxlZXQqgAEKDEFwcGx5T3V0Y29tZRIdChlBUFBMWV9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGQoVQVBQTFlfT1VUQ09NRV9DUkVBVEVEEAESGQoVQVBQTFlfT1VUQ09NRV9DSEFOR0VEEAISGwoXQVBQTFlfT1VUQ09NRV9VTkNIQU5HRUQQAzLnBAoMRmxlZXRTZXJ2aWNlEksKC0FwcGx5RmxlZXRzEhouZXZtLnYxLkFwcGx5RmxlZXRzUmVxdWVzdBobLmV2bS52MS5BcHBseUZsZWV0c1Jlc3BvbnNlIgOQAgISSAoKUGxhbkZsZWV0cxIZLmV2bS52MS5QbGFuRmxlZXRzUmVxdWVzdBoaLmV2bS52MS5QbGFuRmxlZXRzUmVzcG9uc2UiA5ACARJCCghHZXRGbGVldBIXLmV2bS52MS5HZXRGbGVldFJlcXVlc3QaGC5ldm0udjEuR2V0RmxlZXRSZXNwb25zZSIDkAIBEkgKCkxpc3RGbGVldHMSGS5ldm0udjEuTGlzdEZsZWV0c1JlcXVlc3QaGi5ldm0udjEuTGlzdEZsZWV0c1Jlc3BvbnNlIgOQAgESSAoLV2F0Y2hGbGVldHMSGi5ldm0udjEuV2F0Y2hGbGVldHNSZXF1ZXN0GhsuZXZtLnYxLldhdGNoRmxlZXRzUmVzcG9uc2UwARJICgpTY2FsZUZsZWV0EhkuZXZtLnYxLlNjYWxlRmxlZXRSZXF1ZXN0GhouZXZtLnYxLlNjYWxlRmxlZXRSZXNwb25zZSIDkAICEksKC0RlbGV0ZUZsZWV0EhouZXZtLnYxLkRlbGV0ZUZsZWV0UmVxdWVzdBobLmV2bS52MS5EZWxldGVGbGVldFJlc3BvbnNlIgOQAgISUQoNVW5kZWxldGVGbGVldBIcLmV2bS52MS5VbmRlbGV0ZUZsZWV0UmVxdWVzdBodLmV2bS52MS5VbmRlbGV0ZUZsZWV0UmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_evm_v1_plan, file_evm_v1_report, file_evm_v1_spec, file_evm_v1_state]);
 
 /**
  * A fleet with what has become of it. Written by the server.
@@ -121,6 +121,13 @@ export type ApplyFleetsRequest = Message<"evm.v1.ApplyFleetsRequest"> & {
    * @generated from field: map<string, uint64> expected_revisions = 2;
    */
   expectedRevisions: { [key: string]: bigint };
+
+  /**
+   * How many instances the request may disturb; see the service.
+   *
+   * @generated from field: optional uint32 confirmed = 3;
+   */
+  confirmed?: number | undefined;
 };
 
 /**
@@ -188,6 +195,14 @@ export type PlanFleetsRequest = Message<"evm.v1.PlanFleetsRequest"> & {
    * @generated from field: repeated string deletes = 2;
    */
   deletes: string[];
+
+  /**
+   * Names of hosts as they would be drained. With nothing else in the request, the plan is of what
+   * concerns these hosts alone.
+   *
+   * @generated from field: repeated string drains = 3;
+   */
+  drains: string[];
 };
 
 /**
@@ -205,6 +220,13 @@ export type PlanFleetsResponse = Message<"evm.v1.PlanFleetsResponse"> & {
    * @generated from field: evm.v1.Plan plan = 1;
    */
   plan?: Plan | undefined;
+
+  /**
+   * Of all that is in the request.
+   *
+   * @generated from field: evm.v1.BlastRadius blast_radius = 2;
+   */
+  blastRadius?: BlastRadius | undefined;
 };
 
 /**
@@ -366,6 +388,13 @@ export type ScaleFleetRequest = Message<"evm.v1.ScaleFleetRequest"> & {
    * @generated from field: optional uint64 expected_revision = 3;
    */
   expectedRevision?: bigint | undefined;
+
+  /**
+   * How many instances the request may disturb; see the service.
+   *
+   * @generated from field: optional uint32 confirmed = 4;
+   */
+  confirmed?: number | undefined;
 };
 
 /**
@@ -402,9 +431,25 @@ export type DeleteFleetRequest = Message<"evm.v1.DeleteFleetRequest"> & {
   name: string;
 
   /**
+   * Of the fleet `name`.
+   *
    * @generated from field: optional uint64 expected_revision = 2;
    */
   expectedRevision?: bigint | undefined;
+
+  /**
+   * How many instances the request may disturb; see the service.
+   *
+   * @generated from field: optional uint32 confirmed = 3;
+   */
+  confirmed?: number | undefined;
+
+  /**
+   * More fleets to be deleted with it, all or none.
+   *
+   * @generated from field: repeated string others = 4;
+   */
+  others: string[];
 };
 
 /**
@@ -424,6 +469,13 @@ export type DeleteFleetResponse = Message<"evm.v1.DeleteFleetResponse"> & {
    * @generated from field: evm.v1.Fleet fleet = 1;
    */
   fleet?: Fleet | undefined;
+
+  /**
+   * In the order of the request.
+   *
+   * @generated from field: repeated evm.v1.Fleet others = 2;
+   */
+  others: Fleet[];
 };
 
 /**
@@ -432,6 +484,40 @@ export type DeleteFleetResponse = Message<"evm.v1.DeleteFleetResponse"> & {
  */
 export const DeleteFleetResponseSchema: GenMessage<DeleteFleetResponse> = /*@__PURE__*/
   messageDesc(file_evm_v1_fleet_service, 16);
+
+/**
+ * @generated from message evm.v1.UndeleteFleetRequest
+ */
+export type UndeleteFleetRequest = Message<"evm.v1.UndeleteFleetRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message evm.v1.UndeleteFleetRequest.
+ * Use `create(UndeleteFleetRequestSchema)` to create a new message.
+ */
+export const UndeleteFleetRequestSchema: GenMessage<UndeleteFleetRequest> = /*@__PURE__*/
+  messageDesc(file_evm_v1_fleet_service, 17);
+
+/**
+ * @generated from message evm.v1.UndeleteFleetResponse
+ */
+export type UndeleteFleetResponse = Message<"evm.v1.UndeleteFleetResponse"> & {
+  /**
+   * @generated from field: evm.v1.Fleet fleet = 1;
+   */
+  fleet?: Fleet | undefined;
+};
+
+/**
+ * Describes the message evm.v1.UndeleteFleetResponse.
+ * Use `create(UndeleteFleetResponseSchema)` to create a new message.
+ */
+export const UndeleteFleetResponseSchema: GenMessage<UndeleteFleetResponse> = /*@__PURE__*/
+  messageDesc(file_evm_v1_fleet_service, 18);
 
 /**
  * @generated from enum evm.v1.ApplyOutcome
@@ -478,6 +564,11 @@ export const ApplyOutcomeSchema: GenEnum<ApplyOutcome> = /*@__PURE__*/
  * `idempotency_level` says. A bad value fails with INVALID_ARGUMENT and google.rpc.BadRequest
  * details, one violation per field, and changes nothing.
  *
+ * A write that would disturb more instances than a coordinator's setting `blastRadius` allows fails
+ * with FAILED_PRECONDITION and a google.rpc.ErrorInfo of reason CONFIRMATION_NEEDED, its metadata
+ * `confirm`, `ofInstances`, `hosts` and `ofHosts`, and changes nothing, unless its `confirmed` is the
+ * number under `confirm`: how many instances it disturbs, as the server counts them then.
+ *
  * @generated from service evm.v1.FleetService
  */
 export const FleetService: GenService<{
@@ -492,7 +583,7 @@ export const FleetService: GenService<{
     output: typeof ApplyFleetsResponseSchema;
   },
   /**
-   * What applying, or deleting, would do now. Changes nothing.
+   * What applying, deleting or draining would do now. Changes nothing.
    *
    * @generated from rpc evm.v1.FleetService.PlanFleets
    */
@@ -538,8 +629,8 @@ export const FleetService: GenService<{
     output: typeof ScaleFleetResponseSchema;
   },
   /**
-   * Stops and discards every instance with its disk, then forgets the fleet. Repeated after that,
-   * it fails with NOT_FOUND.
+   * Stops and discards every instance with its disk, in waves, then forgets the fleet. Repeated
+   * after that, it fails with NOT_FOUND.
    *
    * @generated from rpc evm.v1.FleetService.DeleteFleet
    */
@@ -547,6 +638,17 @@ export const FleetService: GenService<{
     methodKind: "unary";
     input: typeof DeleteFleetRequestSchema;
     output: typeof DeleteFleetResponseSchema;
+  },
+  /**
+   * Calls a deletion off that is under way: what has not been ended yet stays, the rest is made
+   * anew. "Already so" is success.
+   *
+   * @generated from rpc evm.v1.FleetService.UndeleteFleet
+   */
+  undeleteFleet: {
+    methodKind: "unary";
+    input: typeof UndeleteFleetRequestSchema;
+    output: typeof UndeleteFleetResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_evm_v1_fleet_service, 0);

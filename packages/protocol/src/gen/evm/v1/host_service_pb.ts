@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file evm/v1/host_service.proto.
  */
 export const file_evm_v1_host_service: GenFile = /*@__PURE__*/
-  fileDesc("Chlldm0vdjEvaG9zdF9zZXJ2aWNlLnByb3RvEgZldm0udjEilQMKBEhvc3QSDAoEbmFtZRgBIAEoCRIgCgVhZG1pbhgCIAEoDjIRLmV2bS52MS5Ib3N0QWRtaW4SIgoIbGl2ZW5lc3MYAyABKA4yEC5ldm0udjEuTGl2ZW5lc3MSFgoOcmVwb3J0ZWRfYXRfbXMYBCABKAQSKAoGbGFiZWxzGAUgAygLMhguZXZtLnYxLkhvc3QuTGFiZWxzRW50cnkSIwoIY2FwYWNpdHkYBiABKAsyES5ldm0udjEuUmVzb3VyY2VzEiMKCHByb21pc2VkGAcgASgLMhEuZXZtLnYxLlJlc291cmNlcxIlCgdkcml2ZXJzGAggAygLMhQuZXZtLnYxLkRyaXZlclN0YXR1cxIhCgVwb29scxgJIAMoCzISLmV2bS52MS5Qb29sU3RhdHVzEg0KBWFsaXZlGAogASgNEhAKCGV4aXN0aW5nGAsgASgNEhMKC3F1YXJhbnRpbmVkGAwgASgNGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiOQoQTGlzdEhvc3RzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCSJJChFMaXN0SG9zdHNSZXNwb25zZRIbCgVob3N0cxgBIAMoCzIMLmV2bS52MS5Ib3N0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIeCg5HZXRIb3N0UmVxdWVzdBIMCgRuYW1lGAEgASgJIi0KD0dldEhvc3RSZXNwb25zZRIaCgRob3N0GAEgASgLMgwuZXZtLnYxLkhvc3QiIAoQRHJhaW5Ib3N0UmVxdWVzdBIMCgRuYW1lGAEgASgJIi8KEURyYWluSG9zdFJlc3BvbnNlEhoKBGhvc3QYASABKAsyDC5ldm0udjEuSG9zdCIiChJVbmRyYWluSG9zdFJlcXVlc3QSDAoEbmFtZRgBIAEoCSIxChNVbmRyYWluSG9zdFJlc3BvbnNlEhoKBGhvc3QYASABKAsyDC5ldm0udjEuSG9zdCpeCghMaXZlbmVzcxIYChRMSVZFTkVTU19VTlNQRUNJRklFRBAAEg8KC0xJVkVORVNTX1VQEAESFAoQTElWRU5FU1NfVU5LTk9XThACEhEKDUxJVkVORVNTX0xPU1QQAzKpAgoLSG9zdFNlcnZpY2USRQoJTGlzdEhvc3RzEhguZXZtLnYxLkxpc3RIb3N0c1JlcXVlc3QaGS5ldm0udjEuTGlzdEhvc3RzUmVzcG9uc2UiA5ACARI/CgdHZXRIb3N0EhYuZXZtLnYxLkdldEhvc3RSZXF1ZXN0GhcuZXZtLnYxLkdldEhvc3RSZXNwb25zZSIDkAIBEkUKCURyYWluSG9zdBIYLmV2bS52MS5EcmFpbkhvc3RSZXF1ZXN0GhkuZXZtLnYxLkRyYWluSG9zdFJlc3BvbnNlIgOQAgISSwoLVW5kcmFpbkhvc3QSGi5ldm0udjEuVW5kcmFpbkhvc3RSZXF1ZXN0GhsuZXZtLnYxLlVuZHJhaW5Ib3N0UmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_evm_v1_report, file_evm_v1_spec, file_evm_v1_state]);
+  fileDesc("Chlldm0vdjEvaG9zdF9zZXJ2aWNlLnByb3RvEgZldm0udjEilQMKBEhvc3QSDAoEbmFtZRgBIAEoCRIgCgVhZG1pbhgCIAEoDjIRLmV2bS52MS5Ib3N0QWRtaW4SIgoIbGl2ZW5lc3MYAyABKA4yEC5ldm0udjEuTGl2ZW5lc3MSFgoOcmVwb3J0ZWRfYXRfbXMYBCABKAQSKAoGbGFiZWxzGAUgAygLMhguZXZtLnYxLkhvc3QuTGFiZWxzRW50cnkSIwoIY2FwYWNpdHkYBiABKAsyES5ldm0udjEuUmVzb3VyY2VzEiMKCHByb21pc2VkGAcgASgLMhEuZXZtLnYxLlJlc291cmNlcxIlCgdkcml2ZXJzGAggAygLMhQuZXZtLnYxLkRyaXZlclN0YXR1cxIhCgVwb29scxgJIAMoCzISLmV2bS52MS5Qb29sU3RhdHVzEg0KBWFsaXZlGAogASgNEhAKCGV4aXN0aW5nGAsgASgNEhMKC3F1YXJhbnRpbmVkGAwgASgNGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiOQoQTGlzdEhvc3RzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCSJJChFMaXN0SG9zdHNSZXNwb25zZRIbCgVob3N0cxgBIAMoCzIMLmV2bS52MS5Ib3N0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIeCg5HZXRIb3N0UmVxdWVzdBIMCgRuYW1lGAEgASgJIi0KD0dldEhvc3RSZXNwb25zZRIaCgRob3N0GAEgASgLMgwuZXZtLnYxLkhvc3QiVgoQRHJhaW5Ib3N0UmVxdWVzdBIMCgRuYW1lGAEgASgJEhYKCWNvbmZpcm1lZBgCIAEoDUgAiAEBEg4KBm90aGVycxgDIAMoCUIMCgpfY29uZmlybWVkIk0KEURyYWluSG9zdFJlc3BvbnNlEhoKBGhvc3QYASABKAsyDC5ldm0udjEuSG9zdBIcCgZvdGhlcnMYAiADKAsyDC5ldm0udjEuSG9zdCIhChFDb3Jkb25Ib3N0UmVxdWVzdBIMCgRuYW1lGAEgASgJIjAKEkNvcmRvbkhvc3RSZXNwb25zZRIaCgRob3N0GAEgASgLMgwuZXZtLnYxLkhvc3QiIgoSVW5kcmFpbkhvc3RSZXF1ZXN0EgwKBG5hbWUYASABKAkiMQoTVW5kcmFpbkhvc3RSZXNwb25zZRIaCgRob3N0GAEgASgLMgwuZXZtLnYxLkhvc3QiYAoSQ29uZmlybUxvc3RSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJEhUKDWlzX2FsbF9zaWxlbnQYAiABKAgSFgoJY29uZmlybWVkGAMgASgNSACIAQFCDAoKX2NvbmZpcm1lZCIyChNDb25maXJtTG9zdFJlc3BvbnNlEhsKBWhvc3RzGAEgAygLMgwuZXZtLnYxLkhvc3QqjQEKCExpdmVuZXNzEhgKFExJVkVORVNTX1VOU1BFQ0lGSUVEEAASDwoLTElWRU5FU1NfVVAQARIUChBMSVZFTkVTU19VTktOT1dOEAISEQoNTElWRU5FU1NfTE9TVBADEhMKD0xJVkVORVNTX1NJTEVOVBAEEhgKFExJVkVORVNTX01BSU5URU5BTkNFEAUywAMKC0hvc3RTZXJ2aWNlEkUKCUxpc3RIb3N0cxIYLmV2bS52MS5MaXN0SG9zdHNSZXF1ZXN0GhkuZXZtLnYxLkxpc3RIb3N0c1Jlc3BvbnNlIgOQAgESPwoHR2V0SG9zdBIWLmV2bS52MS5HZXRIb3N0UmVxdWVzdBoXLmV2bS52MS5HZXRIb3N0UmVzcG9uc2UiA5ACARJFCglEcmFpbkhvc3QSGC5ldm0udjEuRHJhaW5Ib3N0UmVxdWVzdBoZLmV2bS52MS5EcmFpbkhvc3RSZXNwb25zZSIDkAICEkgKCkNvcmRvbkhvc3QSGS5ldm0udjEuQ29yZG9uSG9zdFJlcXVlc3QaGi5ldm0udjEuQ29yZG9uSG9zdFJlc3BvbnNlIgOQAgISSwoLVW5kcmFpbkhvc3QSGi5ldm0udjEuVW5kcmFpbkhvc3RSZXF1ZXN0GhsuZXZtLnYxLlVuZHJhaW5Ib3N0UmVzcG9uc2UiA5ACAhJLCgtDb25maXJtTG9zdBIaLmV2bS52MS5Db25maXJtTG9zdFJlcXVlc3QaGy5ldm0udjEuQ29uZmlybUxvc3RSZXNwb25zZSIDkAICYgZwcm90bzM", [file_evm_v1_report, file_evm_v1_spec, file_evm_v1_state]);
 
 /**
  * A host. Written by the server from its report and its orders.
@@ -192,6 +192,20 @@ export type DrainHostRequest = Message<"evm.v1.DrainHostRequest"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * How many instances the request may disturb.
+   *
+   * @generated from field: optional uint32 confirmed = 2;
+   */
+  confirmed?: number | undefined;
+
+  /**
+   * More hosts to be drained with it.
+   *
+   * @generated from field: repeated string others = 3;
+   */
+  others: string[];
 };
 
 /**
@@ -209,6 +223,13 @@ export type DrainHostResponse = Message<"evm.v1.DrainHostResponse"> & {
    * @generated from field: evm.v1.Host host = 1;
    */
   host?: Host | undefined;
+
+  /**
+   * In the order of the request.
+   *
+   * @generated from field: repeated evm.v1.Host others = 2;
+   */
+  others: Host[];
 };
 
 /**
@@ -217,6 +238,40 @@ export type DrainHostResponse = Message<"evm.v1.DrainHostResponse"> & {
  */
 export const DrainHostResponseSchema: GenMessage<DrainHostResponse> = /*@__PURE__*/
   messageDesc(file_evm_v1_host_service, 6);
+
+/**
+ * @generated from message evm.v1.CordonHostRequest
+ */
+export type CordonHostRequest = Message<"evm.v1.CordonHostRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message evm.v1.CordonHostRequest.
+ * Use `create(CordonHostRequestSchema)` to create a new message.
+ */
+export const CordonHostRequestSchema: GenMessage<CordonHostRequest> = /*@__PURE__*/
+  messageDesc(file_evm_v1_host_service, 7);
+
+/**
+ * @generated from message evm.v1.CordonHostResponse
+ */
+export type CordonHostResponse = Message<"evm.v1.CordonHostResponse"> & {
+  /**
+   * @generated from field: evm.v1.Host host = 1;
+   */
+  host?: Host | undefined;
+};
+
+/**
+ * Describes the message evm.v1.CordonHostResponse.
+ * Use `create(CordonHostResponseSchema)` to create a new message.
+ */
+export const CordonHostResponseSchema: GenMessage<CordonHostResponse> = /*@__PURE__*/
+  messageDesc(file_evm_v1_host_service, 8);
 
 /**
  * @generated from message evm.v1.UndrainHostRequest
@@ -233,7 +288,7 @@ export type UndrainHostRequest = Message<"evm.v1.UndrainHostRequest"> & {
  * Use `create(UndrainHostRequestSchema)` to create a new message.
  */
 export const UndrainHostRequestSchema: GenMessage<UndrainHostRequest> = /*@__PURE__*/
-  messageDesc(file_evm_v1_host_service, 7);
+  messageDesc(file_evm_v1_host_service, 9);
 
 /**
  * @generated from message evm.v1.UndrainHostResponse
@@ -250,7 +305,57 @@ export type UndrainHostResponse = Message<"evm.v1.UndrainHostResponse"> & {
  * Use `create(UndrainHostResponseSchema)` to create a new message.
  */
 export const UndrainHostResponseSchema: GenMessage<UndrainHostResponse> = /*@__PURE__*/
-  messageDesc(file_evm_v1_host_service, 8);
+  messageDesc(file_evm_v1_host_service, 10);
+
+/**
+ * @generated from message evm.v1.ConfirmLostRequest
+ */
+export type ConfirmLostRequest = Message<"evm.v1.ConfirmLostRequest"> & {
+  /**
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+
+  /**
+   * Every host that the brake holds, beside those named.
+   *
+   * @generated from field: bool is_all_silent = 2;
+   */
+  isAllSilent: boolean;
+
+  /**
+   * How many hosts these are.
+   *
+   * @generated from field: optional uint32 confirmed = 3;
+   */
+  confirmed?: number | undefined;
+};
+
+/**
+ * Describes the message evm.v1.ConfirmLostRequest.
+ * Use `create(ConfirmLostRequestSchema)` to create a new message.
+ */
+export const ConfirmLostRequestSchema: GenMessage<ConfirmLostRequest> = /*@__PURE__*/
+  messageDesc(file_evm_v1_host_service, 11);
+
+/**
+ * @generated from message evm.v1.ConfirmLostResponse
+ */
+export type ConfirmLostResponse = Message<"evm.v1.ConfirmLostResponse"> & {
+  /**
+   * Sorted by name.
+   *
+   * @generated from field: repeated evm.v1.Host hosts = 1;
+   */
+  hosts: Host[];
+};
+
+/**
+ * Describes the message evm.v1.ConfirmLostResponse.
+ * Use `create(ConfirmLostResponseSchema)` to create a new message.
+ */
+export const ConfirmLostResponseSchema: GenMessage<ConfirmLostResponse> = /*@__PURE__*/
+  messageDesc(file_evm_v1_host_service, 12);
 
 /**
  * @generated from enum evm.v1.Liveness
@@ -277,6 +382,20 @@ export const Liveness = {
    * @generated from enum value: LIVENESS_LOST = 3;
    */
   LOST: 3,
+
+  /**
+   * Overdue, but so are too many others: the brake calls none of them lost.
+   *
+   * @generated from enum value: LIVENESS_SILENT = 4;
+   */
+  SILENT: 4,
+
+  /**
+   * Drained, and then silent: nothing of it is missed.
+   *
+   * @generated from enum value: LIVENESS_MAINTENANCE = 5;
+   */
+  MAINTENANCE: 5,
 } as const;
 
 /**
@@ -315,7 +434,8 @@ export const HostService: GenService<{
     output: typeof GetHostResponseSchema;
   },
   /**
-   * Places nothing new on it and moves away what runs there. "Already so" is success.
+   * Places nothing new on it and moves away what runs there. "Already so" is success. Refused with
+   * CONFIRMATION_NEEDED where it would disturb too much; see FleetService.
    *
    * @generated from rpc evm.v1.HostService.DrainHost
    */
@@ -325,7 +445,19 @@ export const HostService: GenService<{
     output: typeof DrainHostResponseSchema;
   },
   /**
-   * Takes it back into service.
+   * Places nothing new on it; what runs there stays, and its agent keeps it alive. A new incarnation,
+   * as after a changed template, gets another host. Ends a drain that is under way: what has moved
+   * stays where it is.
+   *
+   * @generated from rpc evm.v1.HostService.CordonHost
+   */
+  cordonHost: {
+    methodKind: "unary";
+    input: typeof CordonHostRequestSchema;
+    output: typeof CordonHostResponseSchema;
+  },
+  /**
+   * Takes it back into service, cordoned or draining. What has moved stays where it is.
    *
    * @generated from rpc evm.v1.HostService.UndrainHost
    */
@@ -333,6 +465,19 @@ export const HostService: GenService<{
     methodKind: "unary";
     input: typeof UndrainHostRequestSchema;
     output: typeof UndrainHostResponseSchema;
+  },
+  /**
+   * Says of hosts that the brake holds that they are lost indeed, so that their instances begin
+   * elsewhere. Serves until such a host reports anew. Refused with FAILED_PRECONDITION for a host
+   * that is not overdue, and with CONFIRMATION_NEEDED, all or none, unless `confirmed` is how many
+   * of the hosts are held.
+   *
+   * @generated from rpc evm.v1.HostService.ConfirmLost
+   */
+  confirmLost: {
+    methodKind: "unary";
+    input: typeof ConfirmLostRequestSchema;
+    output: typeof ConfirmLostResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_evm_v1_host_service, 0);

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file evm/v1/plan.proto.
  */
 export const file_evm_v1_plan: GenFile = /*@__PURE__*/
-  fileDesc("ChFldm0vdjEvcGxhbi5wcm90bxIGZXZtLnYxIlgKBFBsYW4SHwoHYWN0aW9ucxgBIAMoCzIOLmV2bS52MS5BY3Rpb24SIAoHd2FpdGluZxgCIAMoCzIPLmV2bS52MS5XYWl0aW5nEg0KBW5vdGVzGAMgAygJIpEBCgZBY3Rpb24SIAoEa2luZBgBIAEoDjISLmV2bS52MS5BY3Rpb25LaW5kEhAKCGluc3RhbmNlGAIgASgJEg0KBWZsZWV0GAMgASgJEhMKC2luY2FybmF0aW9uGAQgASgNEgwKBGhvc3QYBSABKAkSEQoJZnJvbV9ob3N0GAYgASgJEg4KBnJlYXNvbhgHIAEoCSJdCgdXYWl0aW5nEhAKCGluc3RhbmNlGAEgASgJEg0KBWZsZWV0GAIgASgJEg4KBnJlYXNvbhgDIAEoCRIhCghyZWZ1c2FscxgEIAMoCzIPLmV2bS52MS5SZWZ1c2FsIjQKB1JlZnVzYWwSDAoEcnVsZRgBIAEoCRINCgVob3N0cxgCIAEoDRIMCgR0ZXh0GAMgASgJKugBCgpBY3Rpb25LaW5kEhsKF0FDVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASFgoSQUNUSU9OX0tJTkRfQ1JFQVRFEAESFwoTQUNUSU9OX0tJTkRfUkVQTEFDRRACEhQKEEFDVElPTl9LSU5EX01PVkUQAxIXChNBQ1RJT05fS0lORF9SRVNUQVJUEAQSFgoSQUNUSU9OX0tJTkRfUkVTVU1FEAUSFAoQQUNUSU9OX0tJTkRfU1RPUBAGEhcKE0FDVElPTl9LSU5EX0RJU0NBUkQQBxIWChJBQ1RJT05fS0lORF9GT1JHRVQQCGIGcHJvdG8z");
+  fileDesc("ChFldm0vdjEvcGxhbi5wcm90bxIGZXZtLnYxIlgKBFBsYW4SHwoHYWN0aW9ucxgBIAMoCzIOLmV2bS52MS5BY3Rpb24SIAoHd2FpdGluZxgCIAMoCzIPLmV2bS52MS5XYWl0aW5nEg0KBW5vdGVzGAMgAygJIpEBCgZBY3Rpb24SIAoEa2luZBgBIAEoDjISLmV2bS52MS5BY3Rpb25LaW5kEhAKCGluc3RhbmNlGAIgASgJEg0KBWZsZWV0GAMgASgJEhMKC2luY2FybmF0aW9uGAQgASgNEgwKBGhvc3QYBSABKAkSEQoJZnJvbV9ob3N0GAYgASgJEg4KBnJlYXNvbhgHIAEoCSJdCgdXYWl0aW5nEhAKCGluc3RhbmNlGAEgASgJEg0KBWZsZWV0GAIgASgJEg4KBnJlYXNvbhgDIAEoCRIhCghyZWZ1c2FscxgEIAMoCzIPLmV2bS52MS5SZWZ1c2FsInMKC0JsYXN0UmFkaXVzEhEKCWluc3RhbmNlcxgBIAEoDRIUCgxvZl9pbnN0YW5jZXMYAiABKA0SDQoFaG9zdHMYAyABKA0SEAoIb2ZfaG9zdHMYBCABKA0SGgoSbmVlZHNfY29uZmlybWF0aW9uGAUgASgIIjQKB1JlZnVzYWwSDAoEcnVsZRgBIAEoCRINCgVob3N0cxgCIAEoDRIMCgR0ZXh0GAMgASgJKugBCgpBY3Rpb25LaW5kEhsKF0FDVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASFgoSQUNUSU9OX0tJTkRfQ1JFQVRFEAESFwoTQUNUSU9OX0tJTkRfUkVQTEFDRRACEhQKEEFDVElPTl9LSU5EX01PVkUQAxIXChNBQ1RJT05fS0lORF9SRVNUQVJUEAQSFgoSQUNUSU9OX0tJTkRfUkVTVU1FEAUSFAoQQUNUSU9OX0tJTkRfU1RPUBAGEhcKE0FDVElPTl9LSU5EX0RJU0NBUkQQBxIWChJBQ1RJT05fS0lORF9GT1JHRVQQCGIGcHJvdG8z");
 
 /**
  * The outcome of one pass of the planner, as shown to people. Written by coordinators.
@@ -133,6 +133,54 @@ export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
   messageDesc(file_evm_v1_plan, 2);
 
 /**
+ * How much of what runs a command would disturb: stop, replace, move, restart or discard. What it
+ * creates does not count, nor what was to be disturbed in the same way before.
+ *
+ * @generated from message evm.v1.BlastRadius
+ */
+export type BlastRadius = Message<"evm.v1.BlastRadius"> & {
+  /**
+   * @generated from field: uint32 instances = 1;
+   */
+  instances: number;
+
+  /**
+   * Of so many that exist in all.
+   *
+   * @generated from field: uint32 of_instances = 2;
+   */
+  ofInstances: number;
+
+  /**
+   * On so many hosts,
+   *
+   * @generated from field: uint32 hosts = 3;
+   */
+  hosts: number;
+
+  /**
+   * of so many in all.
+   *
+   * @generated from field: uint32 of_hosts = 4;
+   */
+  ofHosts: number;
+
+  /**
+   * True where it is refused unless the request's `confirmed` is `instances`.
+   *
+   * @generated from field: bool needs_confirmation = 5;
+   */
+  needsConfirmation: boolean;
+};
+
+/**
+ * Describes the message evm.v1.BlastRadius.
+ * Use `create(BlastRadiusSchema)` to create a new message.
+ */
+export const BlastRadiusSchema: GenMessage<BlastRadius> = /*@__PURE__*/
+  messageDesc(file_evm_v1_plan, 3);
+
+/**
  * How many hosts one rule turned away.
  *
  * @generated from message evm.v1.Refusal
@@ -163,7 +211,7 @@ export type Refusal = Message<"evm.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_evm_v1_plan, 3);
+  messageDesc(file_evm_v1_plan, 4);
 
 /**
  * @generated from enum evm.v1.ActionKind

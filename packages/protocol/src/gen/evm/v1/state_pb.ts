@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file evm/v1/state.proto.
  */
 export const file_evm_v1_state: GenFile = /*@__PURE__*/
-  fileDesc("ChJldm0vdjEvc3RhdGUucHJvdG8SBmV2bS52MSLQAQoLRmxlZXRSZWNvcmQSHwoEc3BlYxgBIAEoCzIRLmV2bS52MS5GbGVldFNwZWMSHAoFaW1hZ2UYAiABKAsyDS5ldm0udjEuSW1hZ2USFwoPdGVtcGxhdGVfZGlnZXN0GAMgASgJEiEKBXN0YXRlGAQgASgOMhIuZXZtLnYxLkZsZWV0U3RhdGUSJAoGd2lzaGVzGAUgAygLMhQuZXZtLnYxLkluc3RhbmNlV2lzaBIgCgdyb2xsb3V0GAYgASgLMg8uZXZtLnYxLlJvbGxvdXQiowEKB1JvbGxvdXQSIwoFc3RhdGUYASABKA4yFC5ldm0udjEuUm9sbG91dFN0YXRlEhMKC2hvbGRfcmVhc29uGAIgASgJEikKCHByZXZpb3VzGAMgASgLMhcuZXZtLnYxLk9yZGVyZWRUZW1wbGF0ZRIbChNyb2xsZWRfYmFja19iZWNhdXNlGAQgASgJEhYKDmtub3duX2ZhaWx1cmVzGAUgAygNIkoKDEluc3RhbmNlV2lzaBINCgVpbmRleBgBIAEoDRISCgppc19zdG9wcGVkGAIgASgIEhcKD21pbl9pbmNhcm5hdGlvbhgDIAEoDSI8CgpIb3N0UmVjb3JkEgwKBG5hbWUYASABKAkSIAoFYWRtaW4YAiABKA4yES5ldm0udjEuSG9zdEFkbWluKpIBCgxSb2xsb3V0U3RhdGUSHQoZUk9MTE9VVF9TVEFURV9VTlNQRUNJRklFRBAAEhYKElJPTExPVVRfU1RBVEVfRE9ORRABEhcKE1JPTExPVVRfU1RBVEVfR09JTkcQAhIYChRST0xMT1VUX1NUQVRFX1BBVVNFRBADEhgKFFJPTExPVVRfU1RBVEVfSEFMVEVEEAQqWwoKRmxlZXRTdGF0ZRIbChdGTEVFVF9TVEFURV9VTlNQRUNJRklFRBAAEhYKEkZMRUVUX1NUQVRFX0FDVElWRRABEhgKFEZMRUVUX1NUQVRFX0RFTEVUSU5HEAIqVwoJSG9zdEFkbWluEhoKFkhPU1RfQURNSU5fVU5TUEVDSUZJRUQQABIVChFIT1NUX0FETUlOX0FDVElWRRABEhcKE0hPU1RfQURNSU5fRFJBSU5JTkcQAmIGcHJvdG8z", [file_evm_v1_image, file_evm_v1_orders, file_evm_v1_spec]);
+  fileDesc("ChJldm0vdjEvc3RhdGUucHJvdG8SBmV2bS52MSLQAQoLRmxlZXRSZWNvcmQSHwoEc3BlYxgBIAEoCzIRLmV2bS52MS5GbGVldFNwZWMSHAoFaW1hZ2UYAiABKAsyDS5ldm0udjEuSW1hZ2USFwoPdGVtcGxhdGVfZGlnZXN0GAMgASgJEiEKBXN0YXRlGAQgASgOMhIuZXZtLnYxLkZsZWV0U3RhdGUSJAoGd2lzaGVzGAUgAygLMhQuZXZtLnYxLkluc3RhbmNlV2lzaBIgCgdyb2xsb3V0GAYgASgLMg8uZXZtLnYxLlJvbGxvdXQiowEKB1JvbGxvdXQSIwoFc3RhdGUYASABKA4yFC5ldm0udjEuUm9sbG91dFN0YXRlEhMKC2hvbGRfcmVhc29uGAIgASgJEikKCHByZXZpb3VzGAMgASgLMhcuZXZtLnYxLk9yZGVyZWRUZW1wbGF0ZRIbChNyb2xsZWRfYmFja19iZWNhdXNlGAQgASgJEhYKDmtub3duX2ZhaWx1cmVzGAUgAygNIkoKDEluc3RhbmNlV2lzaBINCgVpbmRleBgBIAEoDRISCgppc19zdG9wcGVkGAIgASgIEhcKD21pbl9pbmNhcm5hdGlvbhgDIAEoDSJyCgpIb3N0UmVjb3JkEgwKBG5hbWUYASABKAkSIAoFYWRtaW4YAiABKA4yES5ldm0udjEuSG9zdEFkbWluEh4KEWNvbmZpcm1lZF9sb3N0X21zGAMgASgESACIAQFCFAoSX2NvbmZpcm1lZF9sb3N0X21zKpIBCgxSb2xsb3V0U3RhdGUSHQoZUk9MTE9VVF9TVEFURV9VTlNQRUNJRklFRBAAEhYKElJPTExPVVRfU1RBVEVfRE9ORRABEhcKE1JPTExPVVRfU1RBVEVfR09JTkcQAhIYChRST0xMT1VUX1NUQVRFX1BBVVNFRBADEhgKFFJPTExPVVRfU1RBVEVfSEFMVEVEEAQqWwoKRmxlZXRTdGF0ZRIbChdGTEVFVF9TVEFURV9VTlNQRUNJRklFRBAAEhYKEkZMRUVUX1NUQVRFX0FDVElWRRABEhgKFEZMRUVUX1NUQVRFX0RFTEVUSU5HEAIqcAoJSG9zdEFkbWluEhoKFkhPU1RfQURNSU5fVU5TUEVDSUZJRUQQABIVChFIT1NUX0FETUlOX0FDVElWRRABEhcKE0hPU1RfQURNSU5fRFJBSU5JTkcQAhIXChNIT1NUX0FETUlOX0NPUkRPTkVEEANiBnByb3RvMw", [file_evm_v1_image, file_evm_v1_orders, file_evm_v1_spec]);
 
 /**
  * A declared fleet, kept under `fleets.<name>`.
@@ -166,6 +166,14 @@ export type HostRecord = Message<"evm.v1.HostRecord"> & {
    * @generated from field: evm.v1.HostAdmin admin = 2;
    */
   admin: HostAdmin;
+
+  /**
+   * `reported_at_ms` of the host's last report (0: it has none) when an operator confirmed that the
+   * host is lost. Holds while that is still its last report; absent: not confirmed.
+   *
+   * @generated from field: optional uint64 confirmed_lost_ms = 3;
+   */
+  confirmedLostMs?: bigint | undefined;
 };
 
 /**
@@ -275,6 +283,13 @@ export const HostAdmin = {
    * @generated from enum value: HOST_ADMIN_DRAINING = 2;
    */
   DRAINING: 2,
+
+  /**
+   * Nothing new is placed there, not even what follows an instance of its own; what runs stays.
+   *
+   * @generated from enum value: HOST_ADMIN_CORDONED = 3;
+   */
+  CORDONED: 3,
 } as const;
 
 /**
