@@ -128,7 +128,8 @@ function best(prepare: () => () => unknown): number {
 const OVERCOMMIT = { vcpu: 2, memory: 1, disk: 1 };
 
 function snapshotOf(declared: readonly FleetRecord[], hosts: readonly HostView[]): Snapshot {
-  return { epoch: 1, epochBase: 0, overcommit: OVERCOMMIT, fleets: declared, hosts };
+  const settings = { epoch: 1, epochBase: 0, overcommit: OVERCOMMIT, brake: undefined };
+  return { ...settings, fleets: declared, hosts };
 }
 
 /** One fleet of so many replicas, or so many fleets of one, each with other needs. */

@@ -26,3 +26,18 @@ describe("cordon", () => {
     expect((await evm({ server }, "cordon", "h3")).code).toBe(3);
   });
 });
+
+test("hosts are confirmed to be lost only by their number, and only those that are silent", async () => {
+  await using cluster = await startCluster();
+  await using _h1 = await startHost(cluster, "h1");
+  const server = cluster.address;
+  const none = await evm({ server }, "hosts", "confirm-lost", "--all-silent", "--confirm", "3");
+  expect(none).toMatchObject({ code: 0, out: "no host is silent\n" });
+  const up = await evm({ server }, "hosts", "confirm-lost", "h1", "--confirm", "1");
+  expect(up).toMatchObject({
+    code: 1,
+    err: 'error: host "h1": is heard of, and so not lost\n',
+  });
+  expect((await evm({ server }, "hosts", "confirm-lost")).code).toBe(2);
+  expect((await evm({ server }, "hosts", "confirm-lost", "h1", "--confirm", "x")).code).toBe(2);
+});

@@ -23,7 +23,7 @@ const REASONS = {
 } as const satisfies Record<Action["kind"], string>;
 
 /** What has become of a host; `maintenance`: it was drained before it went silent. */
-export type HostNews = "up" | "lost" | "maintenance";
+export type HostChange = "up" | "lost" | "maintenance";
 
 type Subject = Partial<Pick<EventRecord, "fleet" | "instance" | "host">>;
 
@@ -60,8 +60,8 @@ export class Announcer {
     this.say("error", "OrdersTooLarge", `${text}; ${remedy}`, { host });
   }
 
-  host(host: HostName, news: HostNews): void {
-    switch (news) {
+  host(host: HostName, change: HostChange): void {
+    switch (change) {
       case "up":
         this.say("info", "HostUp", `${host} is up`, { host });
         break;

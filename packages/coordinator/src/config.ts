@@ -6,6 +6,7 @@ import { z } from "zod";
 
 const port = z.int({ error: "a port, 0 to 65535" }).min(0).max(65_535);
 const factor = z.number({ error: "a factor of at least 1" }).min(1, "a factor of at least 1");
+const share = z.number({ error: "a share, 0 to 1" }).min(0, "at least 0").max(1, "at most 1");
 const text = z.string({ error: "a text that is not empty" }).min(1, "a text that is not empty");
 
 /** A host asks every second, and stops what must not run twice 2.5 s before its lease ends. */
@@ -45,6 +46,15 @@ const schema = z.strictObject({
       vcpu: factor.default(4),
       memory: factor.default(1),
       disk: factor.default(2),
+    })
+    .prefault({}),
+  brake: z
+    .strictObject({
+      /**
+       * Where more than this share of the hosts fall silent at once, EVM takes itself to be cut off
+       * and calls none of them lost. One host always may; 1: all may.
+       */
+      maxLostShare: share.default(0.3),
     })
     .prefault({}),
   logLevel: z.enum(LOG_LEVELS, `one of ${LOG_LEVELS.join(", ")}`).default("info"),

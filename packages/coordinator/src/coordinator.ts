@@ -2,19 +2,11 @@
  * One coordinator: follows or leads, hears the hosts, and while it leads plans and commits. It
  * keeps nothing that it could not read again, so it may be killed at any time.
  */
-import {
-  type Applied,
-  type Clock,
-  type Heartbeat,
-  type HostName,
-  type HostView,
-  isInMaintenance,
-  type Overcommit,
-  type Recall,
-} from "@evm/fleet";
+import type { Applied, Clock, Heartbeat, HostName, Overcommit, Recall } from "@evm/fleet";
 import { type CoordinatorStore, EventOutbox } from "@evm/store";
 import { type Log, runTogether, Wake } from "@evm/telemetry";
-import { Announcer, type HostNews } from "./announcer.ts";
+import { Announcer } from "./announcer.ts";
+import { HostNews } from "./host-news.ts";
 import { Leadership, type LeadershipState } from "./leadership.ts";
 import { Liveness, type LivenessOptions } from "./liveness.ts";
 import { describeMemory, MemoryWatch } from "./memory-watch.ts";
@@ -43,6 +35,8 @@ export type CoordinatorOptions = {
   readonly metrics: CoordinatorMetrics;
   readonly lease: LivenessOptions;
   readonly overcommit: Overcommit;
+  /** Where more hosts than this share fall silent at once, none of them is called lost. */
+  readonly maxLostShare: number;
 };
 
 export class Coordinator {
@@ -56,7 +50,7 @@ export class Coordinator {
   readonly #memory: MemoryWatch;
   /** Which orders each host goes by, as last heard; replaced whenever that changes. */
   #heartbeats: ReadonlyMap<HostName, Applied> = new Map();
-  readonly #announced = new Map<HostName, HostNews>();
+  readonly #hostNews: HostNews;
   /**
    * Hosts that were taken for lost by any pass since the last of which it is known what it wrote:
    * nothing is promised to them meanwhile, though they may be back.
@@ -86,6 +80,7 @@ export class Coordinator {
     });
     this.announcer = new Announcer({ id, clock, add: (event) => this.#outbox.add(event) });
     this.#memory = new MemoryWatch({ announcer: this.announcer, metrics });
+    this.#hostNews = new HostNews(this.announcer);
     this.#planner = new Planner({ store, log, metrics, announcer: this.announcer });
     this.#leadership = new Leadership({
       id,
@@ -103,7 +98,7 @@ export class Coordinator {
 
   /** What this coordinator knows and would decide now. */
   picture(): Picture {
-    const { store, clock, overcommit } = this.#options;
+    const { store, clock, overcommit, maxLostShare } = this.#options;
     const nowMs = clock.monotonicMs();
     const state = this.#leadership.state;
     const leadingSinceMs = state.kind === "leading" ? state.sinceMs : undefined;
@@ -113,8 +108,9 @@ export class Coordinator {
       control,
       reports: store.reports(),
       heartbeats: this.#heartbeats,
-      livenessOf: (host) => this.#liveness.of(host, nowMs, leadingSinceMs),
+      signOf: (host) => this.#liveness.of(host, nowMs, leadingSinceMs),
       overcommit,
+      maxLostShare,
     });
   }
 
@@ -204,7 +200,7 @@ export class Coordinator {
     this.#estranged = memory.kind === "whole" ? memory.estranged : new Set();
     if (state.kind !== "leading") return true;
     observePicture(metrics, picture);
-    this.#announceLiveness(picture.snapshot.hosts);
+    this.#hostNews.observe(picture.snapshot);
     const askedAtMs = clock.monotonicMs();
     const lost = picture.snapshot.hosts.flatMap((host) =>
       host.liveness === "lost" ? [host.name] : [],
@@ -234,17 +230,6 @@ export class Coordinator {
     if (outcome.kind === "committed") this.#leadership.confirmed(epoch, askedAtMs);
   }
 
-  #announceLiveness(hosts: readonly HostView[]): void {
-    for (const host of hosts) {
-      const { name, liveness } = host;
-      const before = this.#announced.get(name);
-      const now = isInMaintenance(host) ? "maintenance" : liveness;
-      if (now === "unknown" || now === "silent" || before === now) continue;
-      this.#announced.set(name, now);
-      if (before !== undefined || now !== "up") this.announcer.host(name, now);
-    }
-  }
-
   #leadershipChanged(state: LeadershipState): void {
     const { id, log, metrics } = this.#options;
     metrics.isLeader.set(state.kind === "leading" ? 1 : 0);
@@ -253,6 +238,7 @@ export class Coordinator {
       this.announcer.say("info", "LeaderElected", `${id} leads with epoch ${state.epoch}`);
     } else {
       log.info("following");
+      this.#hostNews.stop();
       forgetPicture(metrics);
     }
     this.#wake.wake();

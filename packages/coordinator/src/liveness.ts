@@ -9,8 +9,10 @@
  *  V3 Silence counts only while it was listened to. Whoever was frozen, or cut off from the store,
  *     gives every host a lease's time to be heard again before it calls any of them lost.
  *  V4 A follower declares nothing lost.
+ *
+ * What follows for one host from how many others are silent is for the brake to say.
  */
-import type { HostName, HostView } from "@evm/fleet";
+import type { HostName, HostSign } from "@evm/fleet";
 import { FOOTING_MS } from "./leadership.ts";
 
 export type LivenessOptions = {
@@ -48,13 +50,17 @@ export class Liveness {
   }
 
   /** @param leadingSinceMs when this coordinator took over; undefined while it follows */
-  of(host: HostName, nowMs: number, leadingSinceMs: number | undefined): HostView["liveness"] {
-    const limitMs = this.#options.leaseMs + this.#options.marginMs;
-    const heardAtMs = this.#heardAt.get(host);
-    if (heardAtMs !== undefined && nowMs - heardAtMs <= limitMs) return "up";
-    if (leadingSinceMs === undefined || this.#isPaused(nowMs)) return "unknown";
-    if (nowMs - leadingSinceMs <= limitMs + FOOTING_MS) return "unknown";
-    return nowMs - (this.#listeningSinceMs ?? nowMs) <= limitMs ? "unknown" : "lost";
+  of(host: HostName, nowMs: number, leadingSinceMs: number | undefined): HostSign {
+    const { leaseMs, marginMs } = this.#options;
+    const limitMs = leaseMs + marginMs;
+    const heardAtMs = this.#heardAt.get(host) ?? Number.NEGATIVE_INFINITY;
+    const listeningSinceMs = this.#isPaused(nowMs) ? nowMs : (this.#listeningSinceMs ?? nowMs);
+    const silentMs = nowMs - Math.max(heardAtMs, listeningSinceMs);
+    if (nowMs - heardAtMs <= limitMs) return silentMs > leaseMs / 2 ? "quiet" : "up";
+    if (silentMs <= limitMs) return "unknown";
+    const isSettledIn =
+      leadingSinceMs !== undefined && nowMs - leadingSinceMs > limitMs + FOOTING_MS;
+    return isSettledIn ? "lost" : "overdue";
   }
 
   /** Of half a lease: a shorter pause leaves time for the heartbeats that were sent meanwhile. */

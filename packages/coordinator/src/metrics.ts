@@ -57,6 +57,11 @@ export function createCoordinatorMetrics(metrics: Metrics) {
       labels: ["liveness"],
     }),
     ...memoryMetrics(metrics),
+    brakeActive: metrics.gauge({
+      name: "evm_brake_active",
+      help: "1 while too many hosts are silent at once to call any lost; told by the leader",
+      labels: [],
+    }),
     queuedEvents: metrics.gauge({
       name: "evm_coordinator_queued_events",
       help: "Events that wait for the store",
@@ -90,6 +95,7 @@ export function observePicture(metrics: CoordinatorMetrics, picture: Picture): v
   const { snapshot, plan, unsorted } = picture;
   forgetPicture(metrics);
   metrics.waiting.set(plan.waiting.length);
+  metrics.brakeActive.set(snapshot.brake === undefined ? 0 : 1);
   const states = snapshot.hosts.map((it) => (isInMaintenance(it) ? "maintenance" : it.liveness));
   for (const liveness of ["up", "unknown", "silent", "lost", "maintenance"] as const) {
     metrics.hosts.set({ liveness }, states.filter((it) => it === liveness).length);
@@ -100,8 +106,9 @@ export function observePicture(metrics: CoordinatorMetrics, picture: Picture): v
 }
 
 /** Unsets them. */
-export function forgetPicture({ waiting, hosts, instances }: CoordinatorMetrics): void {
-  for (const gauge of [waiting, hosts, instances]) gauge.reset();
+export function forgetPicture(metrics: CoordinatorMetrics): void {
+  const { waiting, hosts, instances, brakeActive } = metrics;
+  for (const gauge of [waiting, hosts, instances, brakeActive]) gauge.reset();
 }
 
 function countByFleet(instances: readonly InstanceView[]): Map<string, Map<Phase, number>> {

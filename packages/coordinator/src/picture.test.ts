@@ -17,8 +17,9 @@ async function aCamera() {
       control: own.control(),
       reports: own.reports(),
       heartbeats,
-      livenessOf: (host) => (host === "h1" ? liveness : "up"),
+      signOf: (host) => (host === "h1" ? liveness : "up"),
       overcommit,
+      maxLostShare: 1,
     });
   const clock = new ManualClock();
   const hosts = [

@@ -2,6 +2,7 @@
 import {
   type FleetName,
   type HostName,
+  type HostSign,
   type HostView,
   type InstanceName,
   type Plan,
@@ -90,19 +91,18 @@ export class Picture {
 /** Takes pictures; what has not changed since the last one is not worked out again. */
 export class Camera {
   readonly #views = new WeakMap<HostView, readonly InstanceView[]>();
-  #last: { readonly input: SnapshotInput; readonly picture: Picture } | undefined;
+  #last: Taken | undefined;
 
   take(input: SnapshotInput): Picture {
     const last = this.#last;
-    if (last !== undefined && isUnchanged(last.input, last.picture.snapshot, input)) {
-      return last.picture;
-    }
+    if (last !== undefined && isUnchanged(last, input)) return last.picture;
     const before = new Map<HostName, HostView>(
       last?.picture.snapshot.hosts.map((host) => [host.name, host]),
     );
     const snapshot = takeSnapshot(input, before);
     const picture = new Picture(snapshot, input.control, (host) => this.#viewsOn(host));
-    this.#last = { input, picture };
+    const signs = snapshot.hosts.map(({ name }) => input.signOf(name));
+    this.#last = { input, signs, picture };
     return picture;
   }
 
@@ -113,8 +113,16 @@ export class Camera {
   }
 }
 
+type Taken = {
+  readonly input: SnapshotInput;
+  /** Of each host of the snapshot. */
+  readonly signs: readonly HostSign[];
+  readonly picture: Picture;
+};
+
 /** The store hands out the same tables until they change. */
-function isUnchanged(before: SnapshotInput, { hosts }: Snapshot, now: SnapshotInput): boolean {
+function isUnchanged({ input: before, signs, picture }: Taken, now: SnapshotInput): boolean {
+  const { hosts } = picture.snapshot;
   return (
     before.epoch === now.epoch &&
     before.control.fleets === now.control.fleets &&
@@ -124,6 +132,7 @@ function isUnchanged(before: SnapshotInput, { hosts }: Snapshot, now: SnapshotIn
     before.reports === now.reports &&
     before.heartbeats === now.heartbeats &&
     before.overcommit === now.overcommit &&
-    hosts.every((host) => host.liveness === now.livenessOf(host.name))
+    before.maxLostShare === now.maxLostShare &&
+    hosts.every((host, at) => signs[at] === now.signOf(host.name))
   );
 }

@@ -25,8 +25,9 @@ async function aPlanner() {
       control: own.control(),
       reports: own.reports(),
       heartbeats: new Map(),
-      livenessOf: () => "up",
+      signOf: () => "up",
       overcommit,
+      maxLostShare: 1,
     });
   const host = await startHost({ store }, "h1", "ready", clock);
   await clock.advance(0);

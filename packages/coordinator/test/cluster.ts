@@ -75,6 +75,7 @@ export function startCoordinator(
     metrics,
     lease: { leaseMs: 6_000, marginMs: 1_000 },
     overcommit: { vcpu: 1, memory: 1, disk: 1 },
+    maxLostShare: 0.3,
   });
   const running = coordinator.run(end.signal);
   return {
@@ -217,7 +218,9 @@ async function obey(
         orders = incoming;
       }
       const report = reportOf(link.host, orders, phase);
-      if (!isSame(report, reported)) await link.putReport(report, signal);
+      if (!isSame(report, reported)) {
+        await link.putReport({ ...report, reportedAt: clock.now() }, signal);
+      }
       reported = report;
       const { epoch, generation } = report;
       await link.heartbeat({ host: link.host, epoch, generation }, signal);

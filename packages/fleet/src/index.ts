@@ -1,4 +1,5 @@
 export { type Acceptance, acceptOrders } from "./accept-orders.ts";
+export { type Brake, brake, describeBrake, type HostSign, type HostSigns } from "./brake.ts";
 export { check } from "./check.ts";
 export type { Clock } from "./clock.ts";
 export type {

@@ -24,6 +24,7 @@
  * explicit discard: the new incarnation is made from its image. A host's loss is not: the old disk
  * is kept until the fleet is deleted or scaled down.
  */
+import { type Brake, describeBrake } from "./brake.ts";
 import type { FleetName, HostName } from "./ids.ts";
 import type { Note, Plan } from "./plan.ts";
 import { recall } from "./recall.ts";
@@ -50,6 +51,7 @@ export function reconcile(snapshot: Snapshot): Plan {
   if (memory.kind === "lost") return nothing(forgotten(memory.hosts));
 
   const work = survey(snapshot);
+  if (snapshot.brake !== undefined) work.notes.push(brakeNote(snapshot.brake));
   forget(work);
   retire(work);
   adopt(work);
@@ -73,6 +75,11 @@ export function reconcile(snapshot: Snapshot): Plan {
     fleets: [],
     forgottenFleets: forgottenFleets(work),
   };
+}
+
+function brakeNote(brake: Brake): Note {
+  const held = `${brake.held.size} of them would be lost, and nothing of theirs is moved`;
+  return { severity: "warning", text: `the brake holds: ${describeBrake(brake)}; ${held}` };
 }
 
 /** Deleting fleets of which no order and no report names anything any more. */

@@ -1,4 +1,5 @@
 /** Everything the coordinator decides on, as one immutable value. */
+import type { Brake } from "./brake.ts";
 import type { Applied, HostAdmin } from "./control.ts";
 import type { Digest, HostName } from "./ids.ts";
 import type { Image } from "./image.ts";
@@ -34,7 +35,7 @@ export type HostView = {
   readonly admin: HostAdmin;
   /**
    * `lost` after a full lease plus margin without a heartbeat; `unknown` until first heard;
-   * `silent` where it would be lost, if not for too many others: see `brake`.
+   * `silent` where it is overdue, and so are too many others: see `brake`.
    */
   readonly liveness: "up" | "unknown" | "silent" | "lost";
   readonly report: Report | undefined;
@@ -56,6 +57,8 @@ export type Snapshot = {
   /** Above every epoch before the last restore; 0 where there was none. */
   readonly epochBase: number;
   readonly overcommit: Overcommit;
+  /** Present while too many hosts are silent at once for any of them to be called lost. */
+  readonly brake: Brake | undefined;
   /** Sorted by name. */
   readonly fleets: readonly FleetRecord[];
   /** Sorted by name. */

@@ -12,9 +12,10 @@ import { messageJson } from "../output/json.ts";
 import { table } from "../output/table.ts";
 import { styled, type Terminal } from "../output/terminal.ts";
 import type { Run } from "../runner.ts";
+import { addConfirmLost } from "./confirm-lost.ts";
 
 export function addHosts(program: Command, run: Run): void {
-  program
+  const command = program
     .command("hosts")
     .summary("show hosts")
     .description("Shows every host: what it offers, what is promised, what it can run.")
@@ -29,6 +30,7 @@ export function addHosts(program: Command, run: Run): void {
         }
       }),
     );
+  addConfirmLost(command, run);
 }
 
 const hostTable = (terminal: Terminal, hosts: readonly Host[]): string =>

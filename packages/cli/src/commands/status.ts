@@ -37,6 +37,7 @@ function statusText(terminal: Terminal, status: GetClusterStatusResponse): strin
       ? styled(terminal, "red", "nobody")
       : `${status.leader} (epoch ${status.epoch})`;
   const lines = [
+    ...brakeLines(terminal, status),
     `coordinator  ${status.coordinator}, version ${status.version}`,
     `leader       ${leader}`,
     `revision     ${status.revision}`,
@@ -62,4 +63,17 @@ function hostCounts(terminal: Terminal, status: GetClusterStatusResponse): strin
   ];
   const others = counts.flatMap(({ count, text }) => (count === 0 ? [] : [text]));
   return [`${status.hostsUp} up`, ...others].join(", ");
+}
+
+/** Before all else: while it holds, nothing of many hosts is healed. */
+function brakeLines(terminal: Terminal, { brake }: GetClusterStatusResponse): readonly string[] {
+  if (brake === undefined) return [];
+  const { silent, known, most, overdue } = brake;
+  return [
+    `${silent} of ${known} hosts are silent at once, more than ${most}: EVM takes itself to be cut off`,
+    "from them, calls none of them lost and moves nothing, until enough of them are back.",
+    "If they are lost indeed:",
+    `  evm hosts confirm-lost --all-silent --confirm ${overdue}`,
+    "",
+  ].map((line) => styled(terminal, "red", line));
 }

@@ -1,6 +1,6 @@
 /** The cluster as a whole. */
 import { waitingCodec } from "@evm/codec";
-import { type HostView, isInMaintenance } from "@evm/fleet";
+import { type HostView, isInMaintenance, type Snapshot } from "@evm/fleet";
 import type { ClusterService, Handlers } from "@evm/protocol";
 import type { ApiContext } from "./context.ts";
 import { countPhases } from "./fleet-view.ts";
@@ -28,6 +28,7 @@ export function clusterHandlers(context: ApiContext): Handlers<typeof ClusterSer
         hostsDraining: count((host) => host.admin === "draining"),
         hostsCordoned: count((host) => host.admin === "cordoned"),
         hostsInMaintenance: count(isInMaintenance),
+        ...brakeOf(snapshot),
         fleets: snapshot.fleets.length,
         instances: countPhases(unsorted),
         waiting: plan.waiting.slice(0, MAX_WAITING_SHOWN).map(waitingCodec.toWire),
@@ -35,4 +36,10 @@ export function clusterHandlers(context: ApiContext): Handlers<typeof ClusterSer
       };
     },
   };
+}
+
+function brakeOf({ brake }: Snapshot) {
+  if (brake === undefined) return {};
+  const { silent, known, most, held } = brake;
+  return { brake: { silent, known, most, overdue: held.size } };
 }

@@ -49,7 +49,12 @@ export function restoreContract(setup: Setup): void {
       epoch,
       fleets: [{ value: fleet("web"), expectedRevision: 0 }],
       images: [{ value: image("debian"), expectedRevision: 0 }],
-      hosts: [{ value: { name: hostName("h2"), admin: "draining" }, expectedRevision: 0 }],
+      hosts: [
+        {
+          value: { name: hostName("h2"), admin: "draining", confirmedLost: undefined },
+          expectedRevision: 0,
+        },
+      ],
       orders: [{ value: inForce, expectedRevision: 0 }],
     });
     await c2.caughtUp(c1.control().revision, soon());
