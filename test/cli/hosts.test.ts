@@ -3,6 +3,14 @@ import { describe, expect, test } from "vitest";
 import { startCluster, startHost } from "../../packages/coordinator/test/cluster.ts";
 import { evm } from "./evm.ts";
 
+const web = (replicas: number, image = "web:1") => `
+name: web
+replicas: ${replicas}
+container: {image: "${image}"}
+resources: {vcpus: 0.1, memoryMib: 64}
+update: {maxUnavailable: 4}
+`;
+
 const stateOf = (out: string, host: string): string | undefined =>
   out
     .split("\n")
@@ -27,7 +35,7 @@ describe("cordon", () => {
   });
 });
 
-test("hosts are confirmed to be lost only by their number, and only those that are silent", async () => {
+test("only hosts that are silent can be confirmed to be lost", async () => {
   await using cluster = await startCluster();
   await using _h1 = await startHost(cluster, "h1");
   const server = cluster.address;
@@ -40,4 +48,66 @@ test("hosts are confirmed to be lost only by their number, and only those that a
   });
   expect((await evm({ server }, "hosts", "confirm-lost")).code).toBe(2);
   expect((await evm({ server }, "hosts", "confirm-lost", "h1", "--confirm", "x")).code).toBe(2);
+});
+
+describe("drain", () => {
+  test("shows what would move, and changes nothing with --plan", async () => {
+    await using cluster = await startCluster();
+    await using _h1 = await startHost(cluster, "h1");
+    const server = cluster.address;
+    await evm({ server, input: web(3) }, "apply", "-f", "-", "--wait");
+    await using _h2 = await startHost(cluster, "h2");
+    const ran = await evm({ server }, "drain", "h1", "--plan");
+    expect(ran.code).toBe(0);
+    expect(ran.out).toMatch(/^> move web-0000 from h1 to h2: .*\n(> .*\n){2}3 to move\.\n$/);
+    const planned = await evm({ server }, "plan", "--drain", "h1");
+    expect(planned.out).toBe(ran.out);
+    expect(stateOf((await evm({ server }, "hosts")).out, "h1")).toBe("up");
+    expect((await evm({ server }, "drain", "h1", "h9")).code).toBe(3);
+    expect(stateOf((await evm({ server }, "hosts")).out, "h1")).toBe("up");
+  });
+
+  test("of two hosts at once waits for both", async () => {
+    await using cluster = await startCluster();
+    await using _h1 = await startHost(cluster, "h1");
+    await using _h2 = await startHost(cluster, "h2");
+    const server = cluster.address;
+    await evm({ server, input: web(4) }, "apply", "-f", "-", "--wait");
+    await using _h3 = await startHost(cluster, "h3");
+    const ran = await evm({ server }, "drain", "h1", "h2", "--wait");
+    expect(ran.code).toBe(0);
+    expect(ran.out).toMatch(/4 to move\.\nh1, h2 are empty\n$/);
+  });
+});
+
+describe("what would disturb much", () => {
+  test("is refused, with the command that carries it out", async () => {
+    await using cluster = await startCluster();
+    await using _h1 = await startHost(cluster, "h1");
+    await using _h2 = await startHost(cluster, "h2");
+    const server = cluster.address;
+    await evm({ server, input: web(12) }, "apply", "-f", "-", "--wait");
+    const what = "12 of 12 instances on 2 of 2 hosts; confirm with --confirm 12\n";
+    const command = `evm --server ${server}`;
+
+    const changed = await evm({ server, input: web(12, "web:2") }, "apply", "-f", "-");
+    expect(changed).toEqual({
+      code: 1,
+      out: "",
+      err: `error: this would replace ${what}  ${command} apply -f - --confirm 12\n`,
+    });
+    const scaled = await evm({ server }, "scale", "web", "0", "--confirm", "11");
+    expect(scaled.err).toBe(
+      `error: this would discard ${what.replace(";", ", not 11;")}` +
+        `  ${command} scale web 0 --confirm 12\n`,
+    );
+    const deleted = await evm({ server }, "delete", "web", "--yes");
+    expect(deleted.err).toContain(`error: this would discard ${what}`);
+    const plan = await evm({ server }, "plan", "--delete", "web");
+    expect(plan.out).toMatch(/This disturbs 12 of 12 .*, and so needs --confirm 12\.\n$/);
+    expect((await evm({ server }, "fleets")).out).toContain("12/12");
+
+    const carriedOut = await evm({ server }, "delete", "web", "--confirm", "12", "--wait");
+    expect(carriedOut).toMatchObject({ code: 0, out: "web is being deleted\nweb gone\n" });
+  });
 });

@@ -57,7 +57,8 @@ test("a drained host is empty when the wait for it ends, and can be taken back",
   await using _h2 = await startHost(cluster, "h2");
   expect((await evm({ server }, "hosts")).out).toContain("h1    up");
   const drained = await evm({ server }, "drain", "h1", "--wait");
-  expect(drained).toMatchObject({ code: 0, out: "h1 is empty\n" });
+  expect(drained).toMatchObject({ code: 0 });
+  expect(drained.out).toMatch(/2 to move\.\nh1 is empty\n$/);
   // What was the last to leave may still be on its way.
   await evm({ server }, "scale", "web", "2", "--wait");
   const { out } = await evm({ server }, "ps", "--host", "h2");
@@ -70,7 +71,9 @@ test("a drain with nowhere to go says at its timeout what stays, and why", async
   await using _h1 = await startHost(cluster, "h1");
   const server = await applyWeb(cluster);
   const ran = await evm({ server }, "drain", "h1", "--wait", "--timeout", "300ms");
-  expect(ran).toMatchObject({ code: 4, out: "" });
+  expect(ran.code).toBe(4);
+  expect(ran.out).toContain("! web-0000 waits: runs on, as there is no room to move it\n");
+  expect(ran.err).toMatch(/^moved 0 of 2\n {2}web-000\d runs on, as there is no room to move it\n/);
   expect(ran.err).toContain("2 instances are left\n  web-0000: ready on h1: ");
 });
 

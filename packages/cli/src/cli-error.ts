@@ -30,14 +30,21 @@ export class CliError extends Error {
   }
 }
 
+/** What was called, for what is said of its failure. */
+export type Called = {
+  readonly server: string;
+  /** The command line, word by word. */
+  readonly words: readonly string[];
+};
+
 /** A failed call, with what helps. */
-export function fromRpcError(error: RpcError, server: string): CliError {
+export function fromRpcError(error: RpcError, { server, words }: Called): CliError {
   const options = { cause: error };
   // A message of one problem says it already.
   const lines = error.violations
     .filter(({ description }) => !error.message.includes(description))
     .map(({ field, description }) => `  ${field}: ${description}`);
-  const text = [error.message, ...lines].join("\n");
+  const text = [error.message, ...lines, ...confirmationHint(error, words)].join("\n");
   switch (error.code) {
     case "unavailable":
       return new CliError(
@@ -58,6 +65,19 @@ export function fromRpcError(error: RpcError, server: string): CliError {
       return new CliError("failed", text, options);
   }
 }
+
+/** The command to repeat where only its number is missing. */
+function confirmationHint({ info }: RpcError, words: readonly string[]): readonly string[] {
+  const confirm = info?.reason === "CONFIRMATION_NEEDED" ? info.metadata["confirm"] : undefined;
+  if (confirm === undefined) return [];
+  const others = words.filter(
+    (word, at) => words[at - 1] !== "--confirm" && !/^--confirm(=|$)/.test(word),
+  );
+  return [`  ${[...others, "--confirm", confirm].map(quoted).join(" ")}`];
+}
+
+const quoted = (word: string): string =>
+  /^[\w./:=@,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 /** Why a file, or a fetch, failed: `no such file or directory`, without Node's code and call. */
 export function reasonOf(error: unknown): string {

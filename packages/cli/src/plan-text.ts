@@ -1,5 +1,12 @@
 /** Plans as people read them. */
-import { type Action, ActionKind, type Plan, type Waiting } from "@evm/protocol";
+import {
+  type Action,
+  ActionKind,
+  type Plan,
+  type PlanFleetsResponse,
+  type Waiting,
+} from "@evm/protocol";
+import { CliError } from "./cli-error.ts";
 import { styled, type Terminal } from "./output/terminal.ts";
 
 const KINDS = {
@@ -22,6 +29,16 @@ const isKnown = (kind: ActionKind): kind is keyof typeof KINDS => Object.hasOwn(
 export function actionLine({ kind, instance, host, fromHost, reason }: Action): string {
   const where = fromHost === "" || fromHost === host ? `on ${host}` : `from ${fromHost} to ${host}`;
   return `${kindOf(kind).verb} ${instance} ${where}: ${reason}`;
+}
+
+/** A plan that was asked for, and what it takes to have it carried out. */
+export function plannedText(terminal: Terminal, { plan, blastRadius }: PlanFleetsResponse): string {
+  if (plan === undefined) throw new CliError("failed", "the server sent no plan");
+  const text = planText(terminal, plan);
+  if (blastRadius?.needsConfirmation !== true) return text;
+  const { instances, ofInstances, hosts, ofHosts } = blastRadius;
+  const what = `${instances} of ${ofInstances} instances on ${hosts} of ${ofHosts} hosts`;
+  return `${text}This disturbs ${what}, and so needs --confirm ${instances}.\n`;
 }
 
 /** The whole plan: what would happen, what waits, and a sum. */

@@ -52,10 +52,20 @@ export function createRun({ program, terminal, now, random, signal }: RunOptions
         await action({ client, terminal, isJson: json, now, signal }, ...given);
       } catch (error) {
         const isOurEnd = signal.aborted;
-        throw error instanceof RpcError && !isOurEnd ? fromRpcError(error, server) : error;
+        if (!(error instanceof RpcError) || isOurEnd) throw error;
+        throw fromRpcError(error, { server, words: wordsOf(program) });
       }
     };
 }
+
+/** The command line as it was given, but for what has a value of its own here. */
+const wordsOf = (program: Command): readonly string[] => [
+  "evm",
+  ...(program.getOptionValueSource("server") === "cli"
+    ? ["--server", String(program.opts()["server"])]
+    : []),
+  ...program.args,
+];
 
 /** Shows an error and says what to exit with. */
 export function showError(error: unknown, terminal: Terminal, signal: AbortSignal): number {

@@ -374,3 +374,57 @@ test("only a host that is overdue can be confirmed to be lost", async () => {
   expect((await confirm(["h2"])).code).toBe("notFound");
   expect((await confirm([])).code).toBe("invalidArgument");
 });
+
+test("what disturbs much is refused with its number, in words and for programs", async () => {
+  await using cluster = await startCluster();
+  await using _h1 = await startHost(cluster, "h1");
+  await using _h2 = await startHost(cluster, "h2");
+  const { client } = cluster;
+  await apply(cluster, web(8, 64), { ...web(8, 64), name: "api" });
+  await untilFleet(cluster, "web", (ready) => ready === 8);
+  await untilFleet(cluster, "api", (ready) => ready === 8);
+  const number = (error: RpcError) => [error.code, error.info?.metadata["confirm"]];
+
+  // Neither of the two would be too many by itself; a request is asked for the whole of it.
+  const both = { fleets: [web(8, 65), { ...web(8, 65), name: "api" }] };
+  const applied = await failure(client.unary(FleetService.method.applyFleets, both, soon()));
+  expect(applied.message).toBe(
+    "this would replace 16 of 16 instances on 2 of 2 hosts; confirm with --confirm 16",
+  );
+  expect(applied.info).toEqual({
+    reason: "CONFIRMATION_NEEDED",
+    metadata: { confirm: "16", ofInstances: "16", hosts: "2", ofHosts: "2" },
+  });
+  const drain = { name: "h1", others: ["h2"] };
+  const drained = await failure(client.unary(HostService.method.drainHost, drain, soon()));
+  expect(number(drained)).toEqual(["failedPrecondition", "16"]);
+  const deletion = { name: "web", others: ["api"], confirmed: 8 };
+  const deleted = await failure(client.unary(FleetService.method.deleteFleet, deletion, soon()));
+  expect(number(deleted)).toEqual(["failedPrecondition", "16"]);
+  const { fleets } = await client.unary(FleetService.method.listFleets, {}, soon());
+  expect(fleets.map(({ state }) => state)).toEqual([FleetState.ACTIVE, FleetState.ACTIVE]);
+
+  const confirmed = { ...deletion, confirmed: 16 };
+  const reply = await client.unary(FleetService.method.deleteFleet, confirmed, soon());
+  expect([reply.fleet, ...reply.others].map((fleet) => fleet?.state)).toEqual([
+    FleetState.DELETING,
+    FleetState.DELETING,
+  ]);
+});
+
+test("a deletion that is called off keeps the fleet", async () => {
+  await using cluster = await startCluster();
+  await using host = await startHost(cluster, "h1");
+  const { client } = cluster;
+  await apply(cluster, web(2));
+  await untilFleet(cluster, "web", (ready) => ready === 2);
+  await host[Symbol.asyncDispose]();
+  await client.unary(FleetService.method.deleteFleet, { name: "web" }, soon());
+  const refused = await failure(apply(cluster, web(3)));
+  expect(refused.message).toContain("call that off with `evm delete --undo web`");
+  const name = "web";
+  const { fleet } = await client.unary(FleetService.method.undeleteFleet, { name }, soon());
+  expect(fleet?.state).toBe(FleetState.ACTIVE);
+  await using _h1 = await startHost(cluster, "h1");
+  await untilFleet(cluster, "web", (ready) => ready === 2);
+});

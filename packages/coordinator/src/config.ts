@@ -57,6 +57,16 @@ const schema = z.strictObject({
       maxLostShare: share.default(0.3),
     })
     .prefault({}),
+  /**
+   * A command that disturbs more than this share of the instances, or instances on more than this
+   * share of the hosts, has to name their number; fewer than `minInstances` never.
+   */
+  blastRadius: z
+    .strictObject({
+      maxShare: share.default(0.25),
+      minInstances: z.int({ error: "a whole number" }).min(1, "at least 1").default(10),
+    })
+    .prefault({}),
   logLevel: z.enum(LOG_LEVELS, `one of ${LOG_LEVELS.join(", ")}`).default("info"),
 });
 

@@ -69,7 +69,14 @@ async function run(config: CoordinatorConfig, log: Log, signal: AbortSignal): Pr
   );
   const api = resources.use(
     await serveApi({
-      context: { id: config.id, version: VERSION, coordinator, store, clock: systemClock },
+      context: {
+        id: config.id,
+        version: VERSION,
+        coordinator,
+        store,
+        clock: systemClock,
+        blastLimits: config.blastRadius,
+      },
       address: `${config.api.address}:${config.api.port}`,
       log,
       metrics,

@@ -116,6 +116,7 @@ export async function startCluster(): Promise<TestCluster> {
     coordinator,
     store: store.coordinator("c1"),
     clock: systemClock,
+    blastLimits: { maxShare: 0.25, minInstances: 10 },
   };
   const api = await serveApi({ context, address: "127.0.0.1:0", log, metrics });
   const address = `127.0.0.1:${api.port}`;

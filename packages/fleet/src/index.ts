@@ -1,4 +1,12 @@
 export { type Acceptance, acceptOrders } from "./accept-orders.ts";
+export {
+  type BlastLimits,
+  type BlastRadius,
+  blastRadius,
+  type Disturbance,
+  describeBlastRadius,
+  needsConfirmation,
+} from "./blast-radius.ts";
 export { type Brake, brake, describeBrake, type HostSign, type HostSigns } from "./brake.ts";
 export { check } from "./check.ts";
 export type { Clock } from "./clock.ts";
@@ -11,6 +19,7 @@ export type {
   Ping,
 } from "./control.ts";
 export { type ConvergeInput, converge, isolated } from "./converge.ts";
+export { drainForecast } from "./drain-forecast.ts";
 export type { EventRecord, Severity, StoredEvent } from "./event.ts";
 export { explainPlace, type PlaceExplanation } from "./explain-place.ts";
 export { type Forecast, forecast } from "./forecast.ts";

@@ -7,6 +7,7 @@ import {
 } from "@evm/protocol";
 import type { Command } from "commander";
 import { packFleets, uploadContexts } from "../build-contexts.ts";
+import { addConfirmOption, type ConfirmOptions, confirmedBy } from "../confirm-option.ts";
 import { callOptions } from "../context.ts";
 import { readFleets } from "../fleet-sources.ts";
 import { messageJson } from "../output/json.ts";
@@ -16,7 +17,7 @@ import type { Run } from "../runner.ts";
 import { addWaitOptions, type WaitOptions } from "../watch/wait-options.ts";
 import { readinessLine, waitReady } from "../watch/wait-ready.ts";
 
-type Options = WaitOptions & { readonly file?: readonly string[] };
+type Options = WaitOptions & ConfirmOptions & { readonly file?: readonly string[] };
 
 const EXAMPLES = `
 Examples:
@@ -34,6 +35,7 @@ export function addApply(program: Command, run: Run): void {
     )
     .option("-f, --file <file...>", "a fleet file, a folder of them, or - for stdin")
     .addHelpText("after", EXAMPLES);
+  addConfirmOption(command, "instances it disturbs");
   addWaitOptions(command, "every instance is ready").action(
     run(async (context, files: readonly string[], options: Options) => {
       const { client, terminal, isJson } = context;
@@ -41,7 +43,8 @@ export function addApply(program: Command, run: Run): void {
       const { specs, contexts } = await packFleets(context, parsed);
       await uploadContexts(context, contexts);
       const method = FleetService.method.applyFleets;
-      const reply = await client.unary(method, { fleets: [...specs] }, callOptions(context));
+      const request = { fleets: [...specs], ...confirmedBy(options) };
+      const reply = await client.unary(method, request, callOptions(context));
       if (!isJson) terminal.out(outcomeTable(terminal, reply.fleets));
       let fleets = reply.fleets;
       if (options.wait === true) {

@@ -14,8 +14,8 @@ export function addConfirmLost(hosts: Command, run: Run): void {
     .description(
       "When many hosts fall silent at once, EVM takes itself to be cut off from them and moves\n" +
         "nothing. This says that they are lost indeed, so that their instances begin elsewhere:\n" +
-        "only for hosts that have no power, or are cut off from their users as well, or what still\n" +
-        "runs there runs twice. It serves until such a host is back.",
+        "only for hosts that have no power, or no users either, or what still runs there runs\n" +
+        "twice. It serves until such a host is back.",
     )
     .option("--all-silent", "every host that evm hosts shows as silent")
     .addHelpText(

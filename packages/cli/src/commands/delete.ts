@@ -6,6 +6,7 @@ import {
 } from "@evm/protocol";
 import type { Command } from "commander";
 import { CliError } from "../cli-error.ts";
+import { addConfirmOption, type ConfirmOptions, confirmedBy } from "../confirm-option.ts";
 import { type Context, callOptions } from "../context.ts";
 import { ask } from "../output/ask.ts";
 import { phaseCounts } from "../output/format.ts";
@@ -16,7 +17,7 @@ import { fleetStates } from "../watch/states.ts";
 import { waitFor } from "../watch/wait-for.ts";
 import { addWaitOptions, type WaitOptions } from "../watch/wait-options.ts";
 
-type Options = WaitOptions & { readonly yes?: boolean; readonly undo?: boolean };
+type Options = WaitOptions & ConfirmOptions & { readonly yes?: boolean; readonly undo?: boolean };
 
 export function addDelete(program: Command, run: Run): void {
   const command = program
@@ -34,6 +35,7 @@ export function addDelete(program: Command, run: Run): void {
       "\nExamples:\n  evm delete school-exam\n  evm delete school-exam school-web --yes --wait\n" +
         "  evm delete school-exam --undo",
     );
+  addConfirmOption(command, "instances it disturbs, and instead of --yes");
   addWaitOptions(command, "nothing of them is left").action(
     run(async (context, given: readonly string[], options: Options) => {
       const names = [...new Set(given)];
@@ -42,8 +44,9 @@ export function addDelete(program: Command, run: Run): void {
         return;
       }
       const fleets = await Promise.all(names.map((name) => findFleet(context, name)));
-      if (options.yes !== true) await confirm(context, fleets);
-      for (const fleet of fleets) await deleteFleet(context, fleet);
+      const isConfirmed = options.yes === true || options.confirm !== undefined;
+      if (!isConfirmed) await confirm(context, fleets);
+      await deleteFleets(context, fleets, options);
       if (options.wait === true) await waitUntilGone(context, names, options.timeout);
     }),
   );
@@ -70,16 +73,21 @@ async function confirm({ terminal, signal }: Context, fleets: readonly Fleet[]):
   throw new CliError("failed", "not confirmed; nothing was changed");
 }
 
-async function deleteFleet(context: Context, fleet: Fleet): Promise<void> {
-  const { terminal, isJson } = context;
-  const name = fleet.spec?.name ?? "";
+/** All of them or none. */
+async function deleteFleets(
+  context: Context,
+  fleets: readonly Fleet[],
+  options: Options,
+): Promise<void> {
+  const { client, terminal, isJson } = context;
+  const [name = "", ...others] = fleets.map(({ spec }) => spec?.name ?? "");
   const method = FleetService.method.deleteFleet;
-  const reply = await unlessGone(context.client.unary(method, { name }, callOptions(context)));
-  terminal.out(
-    isJson
-      ? messageLine(DeleteFleetResponseSchema, reply ?? { fleet })
-      : `${name} is being deleted\n`,
-  );
+  const request = { name, others, ...confirmedBy(options) };
+  const reply = await unlessGone(client.unary(method, request, callOptions(context)));
+  const [fleet, ...more] = fleets;
+  const told = reply ?? { ...(fleet === undefined ? {} : { fleet }), others: more };
+  if (isJson) terminal.out(messageLine(DeleteFleetResponseSchema, told));
+  else for (const one of [name, ...others]) terminal.out(`${one} is being deleted\n`);
 }
 
 async function undeleteFleet(context: Context, name: string): Promise<void> {

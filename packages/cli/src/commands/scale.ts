@@ -1,11 +1,14 @@
 import { FleetService, ScaleFleetResponseSchema } from "@evm/protocol";
 import { type Command, InvalidArgumentError } from "commander";
+import { addConfirmOption, type ConfirmOptions, confirmedBy } from "../confirm-option.ts";
 import { callOptions } from "../context.ts";
 import { messageJson } from "../output/json.ts";
 import type { Run } from "../runner.ts";
 import { waitForInstances } from "../watch/wait-instances.ts";
 import { addWaitOptions, type WaitOptions } from "../watch/wait-options.ts";
 import { readinessLine, waitReady } from "../watch/wait-ready.ts";
+
+type Options = WaitOptions & ConfirmOptions;
 
 export function addScale(program: Command, run: Run): void {
   const command = program
@@ -21,11 +24,12 @@ export function addScale(program: Command, run: Run): void {
       "after",
       "\nExamples:\n  evm scale school-web 10\n  evm scale school-web 0 --wait",
     );
+  addConfirmOption(command, "instances it disturbs");
   addWaitOptions(command, "every instance is ready, and what is too many is gone").action(
-    run(async (context, name: string, count: number, options: WaitOptions) => {
+    run(async (context, name: string, count: number, options: Options) => {
       const { client, terminal, isJson } = context;
       const method = FleetService.method.scaleFleet;
-      const request = { name, replicas: count };
+      const request = { name, replicas: count, ...confirmedBy(options) };
       const { fleet: scaled } = await client.unary(method, request, callOptions(context));
       let fleet = scaled;
       if (options.wait === true) {

@@ -70,8 +70,8 @@ function brakeLines(terminal: Terminal, { brake }: GetClusterStatusResponse): re
   if (brake === undefined) return [];
   const { silent, known, most, overdue } = brake;
   return [
-    `${silent} of ${known} hosts are silent at once, more than ${most}: EVM takes itself to be cut off`,
-    "from them, calls none of them lost and moves nothing, until enough of them are back.",
+    `${silent} of ${known} hosts are silent at once, more than ${most}: EVM takes itself to be`,
+    "cut off from them, calls none of them lost and moves nothing, until enough are back.",
     "If they are lost indeed:",
     `  evm hosts confirm-lost --all-silent --confirm ${overdue}`,
     "",

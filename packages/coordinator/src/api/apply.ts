@@ -23,6 +23,7 @@ import {
   type FleetSpec as WireFleetSpec,
 } from "@evm/protocol";
 import type { Versioned, Write } from "@evm/store";
+import { assertConfirmed } from "./blast-radius.ts";
 import { assertActive } from "./change-fleet.ts";
 import { compareAndSet, outdated } from "./compare-and-set.ts";
 import type { ApiContext } from "./context.ts";
@@ -116,9 +117,10 @@ export async function applyFleets(
   let prepared: Prepared = { writes: [], applied: [] };
   const write = () => {
     prepared = prepare(context, specs, request.expectedRevisions);
-    return prepared.writes.length === 0
-      ? undefined
-      : context.store.putFleets(prepared.writes, signal);
+    const { writes } = prepared;
+    if (writes.length === 0) return undefined;
+    assertConfirmed(context, { fleets: writes.map(({ value }) => value) }, request.confirmed);
+    return context.store.putFleets(writes, signal);
   };
   await compareAndSet(context, { what: "apply", write, signal });
   announce(context, prepared.writes);

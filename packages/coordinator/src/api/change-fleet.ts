@@ -2,6 +2,7 @@
 import { type FleetRecord, isFleetName } from "@evm/fleet";
 import { RpcError } from "@evm/protocol";
 import type { Versioned } from "@evm/store";
+import { assertConfirmed } from "./blast-radius.ts";
 import { compareAndSet, outdated } from "./compare-and-set.ts";
 import type { ApiContext } from "./context.ts";
 import { notFound } from "./errors.ts";
@@ -12,6 +13,8 @@ export type FleetChange = {
   readonly expectedRevision: bigint | undefined;
   /** Must depend on nothing but the record: it may run again on a newer one. */
   readonly change: (record: FleetRecord) => FleetRecord;
+  /** How many instances it may disturb, by whoever asks for it. */
+  readonly confirmed?: number | undefined;
   readonly signal: AbortSignal;
 };
 
@@ -23,7 +26,7 @@ export function findFleet(context: ApiContext, name: string): Versioned<FleetRec
 
 /** Writes the changed record, if it differs; returns whether, once it can be read here. */
 export function changeFleet(context: ApiContext, request: FleetChange): Promise<boolean> {
-  const { name, expectedRevision, change, signal } = request;
+  const { name, expectedRevision, change, confirmed, signal } = request;
   const what = `fleet "${name}"`;
   const write = () => {
     const { value, revision } = findFleet(context, name);
@@ -32,6 +35,7 @@ export function changeFleet(context: ApiContext, request: FleetChange): Promise<
     if (expectedRevision !== undefined && BigInt(revision) !== expectedRevision) {
       throw outdated(what, expectedRevision, revision);
     }
+    assertConfirmed(context, { fleets: [changed] }, confirmed);
     return context.store.putFleets([{ value: changed, expectedRevision: revision }], signal);
   };
   return compareAndSet(context, { what, write, signal });

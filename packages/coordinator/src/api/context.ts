@@ -1,4 +1,4 @@
-import type { Clock } from "@evm/fleet";
+import type { BlastLimits, Clock } from "@evm/fleet";
 import type { CoordinatorStore } from "@evm/store";
 import type { Coordinator } from "../coordinator.ts";
 
@@ -9,4 +9,6 @@ export type ApiContext = {
   readonly coordinator: Coordinator;
   readonly store: CoordinatorStore;
   readonly clock: Clock;
+  /** What a request may disturb without being confirmed. */
+  readonly blastLimits: BlastLimits;
 };

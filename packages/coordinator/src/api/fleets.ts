@@ -1,12 +1,21 @@
 /** Fleets: apply, plan, get, list, watch, scale, delete, undelete. */
 import { planCodec } from "@evm/codec";
-import { type FleetRecord, forecast } from "@evm/fleet";
-import { type FleetService, type Handlers, type PlanFleetsRequest, RpcError } from "@evm/protocol";
+import { blastRadius, drainForecast, type FleetRecord, forecast } from "@evm/fleet";
+import {
+  type Fleet,
+  type FleetService,
+  type Handlers,
+  type PlanFleetsRequest,
+  RpcError,
+} from "@evm/protocol";
 import { applyFleets, declaredRecord, parseSpecs } from "./apply.ts";
+import { blastRadiusToWire, supposed } from "./blast-radius.ts";
 import { assertActive, changeFleet, findFleet } from "./change-fleet.ts";
 import type { ApiContext } from "./context.ts";
+import { deleteFleets, deleting, kept } from "./delete-fleets.ts";
 import { notFound } from "./errors.ts";
 import { fleetViewOf, fleetViews } from "./fleet-view.ts";
+import { findHost } from "./hosts.ts";
 import { pageOf } from "./paging.ts";
 import { watchView } from "./watch.ts";
 
@@ -30,9 +39,14 @@ export function fleetHandlers(context: ApiContext): Handlers<typeof FleetService
       };
     },
     async planFleets(request) {
-      const plan = forecast(hypothetical(context, request));
+      const { snapshot } = context.coordinator.picture();
+      const changes = changesOf(context, request);
+      const after = supposed(snapshot, changes);
+      const isOfHosts = changes.fleets.length === 0 && changes.drains.length > 0;
+      const plan = isOfHosts ? drainForecast(after, new Set(changes.drains)) : forecast(after);
       const notes = plan.notes.map((note) => note.text);
-      return { plan: planCodec.toWire({ ...plan, notes }) };
+      const radius = blastRadiusToWire(blastRadius(snapshot, after), context);
+      return { plan: planCodec.toWire({ ...plan, notes }), blastRadius: radius };
     },
     async getFleet({ name }) {
       return view(name);
@@ -42,25 +56,26 @@ export function fleetHandlers(context: ApiContext): Handlers<typeof FleetService
       return { fleets: page.map(([, fleet]) => fleet), nextPageToken };
     },
     watchFleets: ({ name }, { signal }) => watchFleets(context, name, signal),
-    async scaleFleet({ name, replicas, expectedRevision }, { signal }) {
+    async scaleFleet({ name, replicas, expectedRevision, confirmed }, { signal }) {
       assertReplicas(replicas);
       const change = (record: FleetRecord) => scaled(record, replicas);
-      if (await changeFleet(context, { name, expectedRevision, change, signal })) {
+      if (await changeFleet(context, { name, expectedRevision, change, confirmed, signal })) {
         const text = `${name} to ${replicas}`;
         context.coordinator.announcer.say("info", "FleetScaled", text, { fleet: name });
       }
       return view(name);
     },
-    async deleteFleet({ name, expectedRevision }, { signal }) {
-      const before = fleetViewOf(context, name);
-      if (await changeFleet(context, { name, expectedRevision, change: deleting, signal })) {
-        const text = `${name} is to be stopped and discarded`;
-        context.coordinator.announcer.say("info", "FleetDeleted", text, { fleet: name });
-      }
+    async deleteFleet(request, { signal }) {
+      const names = [request.name, ...request.others];
+      const before = new Map(names.map((name) => [name, fleetViewOf(context, name)]));
+      await deleteFleets(context, request, signal);
       // A fleet of which nothing runs may be gone before it can be shown once more.
-      const fleet = fleetViewOf(context, name) ?? before;
-      if (fleet === undefined) throw notFound("fleet", name);
-      return { fleet };
+      const shown = (name: string): Fleet => {
+        const fleet = fleetViewOf(context, name) ?? before.get(name);
+        if (fleet === undefined) throw notFound("fleet", name);
+        return fleet;
+      };
+      return { fleet: shown(request.name), others: request.others.map(shown) };
     },
     async undeleteFleet({ name }, { signal }) {
       const request = { name, expectedRevision: undefined, change: kept, signal };
@@ -110,23 +125,13 @@ function scaled(record: FleetRecord, replicas: number): FleetRecord {
   return { ...record, spec: { ...record.spec, replicas }, wishes };
 }
 
-const deleting = (record: FleetRecord): FleetRecord =>
-  record.state === "deleting" ? record : { ...record, state: "deleting" };
-
-const kept = (record: FleetRecord): FleetRecord =>
-  record.state === "active" ? record : { ...record, state: "active" };
-
-/** What would be decided on if the request had been carried out. */
-function hypothetical(context: ApiContext, request: PlanFleetsRequest) {
-  const snapshot = context.coordinator.picture().snapshot;
-  const fleets = new Map<string, FleetRecord>();
-  for (const fleet of snapshot.fleets) fleets.set(fleet.spec.name, fleet);
-  for (const spec of parseSpecs(request.fleets)) {
-    fleets.set(spec.name, declaredRecord(context, spec, fleets.get(spec.name)));
-  }
-  for (const name of request.deletes) {
-    fleets.set(name, deleting(findFleet(context, name).value));
-  }
-  const sorted = [...fleets.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
-  return { ...snapshot, fleets: sorted.map(([, fleet]) => fleet) };
+/** What the request would write. */
+function changesOf(context: ApiContext, { fleets, deletes, drains }: PlanFleetsRequest) {
+  const { control } = context.coordinator.picture();
+  const applied = parseSpecs(fleets).map((spec) =>
+    declaredRecord(context, spec, control.fleets.get(spec.name)?.value),
+  );
+  const deleted = deletes.map((name) => deleting(findFleet(context, name).value));
+  const drained = drains.map((name) => findHost(context, name).name);
+  return { fleets: [...applied, ...deleted], drains: drained };
 }

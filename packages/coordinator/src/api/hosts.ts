@@ -9,6 +9,7 @@ import {
   type Resources,
 } from "@evm/fleet";
 import { type Handlers, type Host, HostSchema, type HostService, Liveness } from "@evm/protocol";
+import { assertConfirmed } from "./blast-radius.ts";
 import { changeHost } from "./change-host.ts";
 import { confirmLost } from "./confirm-lost.ts";
 import type { ApiContext } from "./context.ts";
@@ -30,14 +31,10 @@ const REASONS = {
 
 export function hostHandlers(context: ApiContext): Handlers<typeof HostService> {
   const hosts = () => context.coordinator.picture().snapshot.hosts;
-  const find = (name: string): HostView => {
-    const host = hosts().find((item) => item.name === name);
-    if (host === undefined) throw notFound("host", name);
-    return host;
-  };
+  const show = (name: string): Host => hostToWire(findHost(context, name));
   const changeTo = async (name: string, admin: HostAdmin, signal: AbortSignal) => {
-    await setAdmin(context, find(name), admin, signal);
-    return { host: hostToWire(find(name)) };
+    await setAdmin(context, findHost(context, name), admin, signal);
+    return { host: show(name) };
   };
   return {
     async listHosts(request) {
@@ -45,16 +42,27 @@ export function hostHandlers(context: ApiContext): Handlers<typeof HostService> 
       return { hosts: page.map(hostToWire), nextPageToken };
     },
     async getHost({ name }) {
-      return { host: hostToWire(find(name)) };
+      return { host: show(name) };
     },
-    drainHost: ({ name }, { signal }) => changeTo(name, "draining", signal),
+    async drainHost({ name, others, confirmed }, { signal }) {
+      const drained = [name, ...others].map((one) => findHost(context, one));
+      assertConfirmed(context, { drains: drained.map((host) => host.name) }, confirmed);
+      for (const host of drained) await setAdmin(context, host, "draining", signal);
+      return { host: show(name), others: others.map(show) };
+    },
     cordonHost: ({ name }, { signal }) => changeTo(name, "cordoned", signal),
     undrainHost: ({ name }, { signal }) => changeTo(name, "active", signal),
     async confirmLost(request, { signal }) {
       const names = await confirmLost(context, request, signal);
-      return { hosts: names.map((name) => hostToWire(find(name))) };
+      return { hosts: names.map(show) };
     },
   };
+}
+
+export function findHost({ coordinator }: ApiContext, name: string): HostView {
+  const host = coordinator.picture().snapshot.hosts.find((item) => item.name === name);
+  if (host === undefined) throw notFound("host", name);
+  return host;
 }
 
 async function setAdmin(
