@@ -128,7 +128,13 @@ function best(prepare: () => () => unknown): number {
 const OVERCOMMIT = { vcpu: 2, memory: 1, disk: 1 };
 
 function snapshotOf(declared: readonly FleetRecord[], hosts: readonly HostView[]): Snapshot {
-  const settings = { epoch: 1, epochBase: 0, overcommit: OVERCOMMIT, brake: undefined };
+  const settings = {
+    epoch: 1,
+    epochBase: 0,
+    overcommit: OVERCOMMIT,
+    waveShare: 0.1,
+    brake: undefined,
+  };
   return { ...settings, fleets: declared, hosts };
 }
 

@@ -65,6 +65,8 @@ const schema = z.strictObject({
     .strictObject({
       maxShare: share.default(0.25),
       minInstances: z.int({ error: "a whole number" }).min(1, "at least 1").default(10),
+      /** What is given up is ended so many at once, as a share of all instances, or 10. */
+      waveShare: share.default(0.1),
     })
     .prefault({}),
   logLevel: z.enum(LOG_LEVELS, `one of ${LOG_LEVELS.join(", ")}`).default("info"),

@@ -35,6 +35,8 @@ export type CoordinatorOptions = {
   readonly metrics: CoordinatorMetrics;
   readonly lease: LivenessOptions;
   readonly overcommit: Overcommit;
+  /** So great a share of all instances may be on its way out at once. */
+  readonly waveShare: number;
   /** Where more hosts than this share fall silent at once, none of them is called lost. */
   readonly maxLostShare: number;
 };
@@ -98,7 +100,7 @@ export class Coordinator {
 
   /** What this coordinator knows and would decide now. */
   picture(): Picture {
-    const { store, clock, overcommit, maxLostShare } = this.#options;
+    const { store, clock, overcommit, waveShare, maxLostShare } = this.#options;
     const nowMs = clock.monotonicMs();
     const state = this.#leadership.state;
     const leadingSinceMs = state.kind === "leading" ? state.sinceMs : undefined;
@@ -110,6 +112,7 @@ export class Coordinator {
       heartbeats: this.#heartbeats,
       signOf: (host) => this.#liveness.of(host, nowMs, leadingSinceMs),
       overcommit,
+      waveShare,
       maxLostShare,
     });
   }

@@ -57,6 +57,7 @@ async function run(config: CoordinatorConfig, log: Log, signal: AbortSignal): Pr
     metrics,
     lease: config.lease,
     overcommit: config.overcommit,
+    waveShare: config.blastRadius.waveShare,
     maxLostShare: config.brake.maxLostShare,
   });
   const telemetry = resources.use(

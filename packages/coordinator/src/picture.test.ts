@@ -19,6 +19,7 @@ async function aCamera() {
       heartbeats,
       signOf: (host) => (host === "h1" ? liveness : "up"),
       overcommit,
+      waveShare: 0.1,
       maxLostShare: 1,
     });
   const clock = new ManualClock();

@@ -132,6 +132,7 @@ function isUnchanged({ input: before, signs, picture }: Taken, now: SnapshotInpu
     before.reports === now.reports &&
     before.heartbeats === now.heartbeats &&
     before.overcommit === now.overcommit &&
+    before.waveShare === now.waveShare &&
     before.maxLostShare === now.maxLostShare &&
     hosts.every((host, at) => signs[at] === now.signOf(host.name))
   );

@@ -27,6 +27,7 @@ async function aPlanner() {
       heartbeats: new Map(),
       signOf: () => "up",
       overcommit,
+      waveShare: 0.1,
       maxLostShare: 1,
     });
   const host = await startHost({ store }, "h1", "ready", clock);

@@ -23,6 +23,7 @@ export type SnapshotInput = {
   readonly heartbeats: ReadonlyMap<HostName, Applied>;
   readonly signOf: (host: HostName) => HostSign;
   readonly overcommit: Overcommit;
+  readonly waveShare: number;
   /** Where more hosts than this share are silent at once, none of them is called lost. */
   readonly maxLostShare: number;
 };
@@ -32,7 +33,7 @@ export function takeSnapshot(
   input: SnapshotInput,
   before: ReadonlyMap<HostName, HostView> = new Map(),
 ): Snapshot {
-  const { control, epoch, overcommit, maxLostShare } = input;
+  const { control, epoch, overcommit, waveShare, maxLostShare } = input;
   const fleets: FleetRecord[] = [];
   for (const name of [...control.fleets.keys()].sort()) {
     const fleet = control.fleets.get(name);
@@ -47,7 +48,8 @@ export function takeSnapshot(
     return known !== undefined && isSameView(known, now) ? known : now;
   });
   const epochBase = control.epoch.base;
-  const snapshot = { epoch, epochBase, overcommit, brake: held, fleets, hosts };
+  const settings = { epoch, epochBase, overcommit, waveShare };
+  const snapshot = { ...settings, brake: held, fleets, hosts };
   if (recall(snapshot).kind === "whole") return snapshot;
   // Who forgot what it ordered forgot what it promised, too: it calls nobody lost.
   return { ...snapshot, hosts: hosts.map(withoutLoss) };

@@ -75,6 +75,7 @@ export function startCoordinator(
     metrics,
     lease: { leaseMs: 6_000, marginMs: 1_000 },
     overcommit: { vcpu: 1, memory: 1, disk: 1 },
+    waveShare: 0.1,
     maxLostShare: 0.3,
   });
   const running = coordinator.run(end.signal);

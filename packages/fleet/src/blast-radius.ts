@@ -6,7 +6,7 @@
 import type { HostName } from "./ids.ts";
 import { causeToEnd, decide } from "./reconcile/decide.ts";
 import { survey } from "./reconcile/survey.ts";
-import { latestOf, type Member, type Work } from "./reconcile/work.ts";
+import { isWanted, latestOf, type Member, type Work } from "./reconcile/work.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** What may happen to an instance that exists; what is created disturbs nothing. */
@@ -63,7 +63,7 @@ function* membersOf({ fleets }: Work): Generator<Member> {
 function disturbanceOf(member: Member): Disturbance | undefined {
   const { record, wishes } = member.fleet;
   if (record === undefined) return "stop";
-  if (record.state === "deleting" || member.index >= record.spec.replicas) return "discard";
+  if (!isWanted(member)) return "discard";
   const wish = wishes.get(member.index);
   const decision = decide(member, wish);
   switch (decision.kind) {

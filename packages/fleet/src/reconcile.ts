@@ -6,7 +6,8 @@
  *
  *  1. survey        index the snapshot
  *  2. forget        leave out discards that are done, but for the newest of a wanted instance
- *  3. retire        deleted fleets and surplus instances → discard; undeclared fleets → stop (I4)
+ *  3. retire        deleted fleets and surplus instances → discard, a wave at a time; undeclared
+ *                   fleets → stop (I4)
  *  4. adopt         what runs and is newer than every order is ordered where it is (I1)
  *  5. supersede     stop all but the newest incarnation of an instance; keep their disks (I4)
  *  6. countPromises what is promised on every host (I3)

@@ -57,6 +57,8 @@ export type Snapshot = {
   /** Above every epoch before the last restore; 0 where there was none. */
   readonly epochBase: number;
   readonly overcommit: Overcommit;
+  /** Of all instances that were given up, so great a share may be on its way out at once. */
+  readonly waveShare: number;
   /** Present while too many hosts are silent at once for any of them to be called lost. */
   readonly brake: Brake | undefined;
   /** Sorted by name. */

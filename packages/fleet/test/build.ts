@@ -196,6 +196,7 @@ export const aSnapshot = (
   epoch: 1,
   epochBase: 0,
   overcommit: { vcpu: 1, memory: 1, disk: 1 },
+  waveShare: 0.1,
   brake: undefined,
   fleets,
   hosts,

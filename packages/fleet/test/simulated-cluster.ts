@@ -60,6 +60,7 @@ export class SimulatedCluster {
       epoch: 1,
       epochBase: 0,
       overcommit: this.#overcommit,
+      waveShare: 0.1,
       brake: undefined,
       fleets: [...this.fleets.values()].sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1)),
       hosts: this.hosts.map(({ view: { name } }) => ({

@@ -97,6 +97,7 @@ export class SimulatedNode {
       metrics,
       lease,
       overcommit: { vcpu: 1, memory: 1, disk: 1 },
+      waveShare: 0.1,
       maxLostShare: 0.3,
     });
     return { process, coordinator, link };

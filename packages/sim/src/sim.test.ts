@@ -48,7 +48,7 @@ describe("is caught within 50 seeds:", { timeout: 60_000 }, () => {
     const fleet = "web" as FleetName;
     const waiting = [{ instance: instanceName(fleet, 0), fleet, reason: "", refusals: [] }];
     const overcommit = { vcpu: 1, memory: 1, disk: 1 };
-    const clusterWide = { epoch: 1, epochBase: 0, overcommit, brake: undefined };
+    const clusterWide = { epoch: 1, epochBase: 0, overcommit, waveShare: 0.1, brake: undefined };
     const snapshot = { ...clusterWide, fleets: [], hosts: [] };
     const plan = { orders: [], actions: [], waiting, notes: [], fleets: [], forgottenFleets: [] };
     expect(unexplained(snapshot, plan)).toContain("web-0000 waits without a reason");

@@ -1,41 +1,31 @@
 import { nameSome } from "../rule.ts";
-import { actionOn, addEntry, type FleetWork, type Member, order, type Work } from "./work.ts";
+import { endInWaves, type GivenUp } from "./end-in-waves.ts";
+import { type FleetWork, order, type Work } from "./work.ts";
 
 /**
- * Discards, on every host, what an operator gave up: the instances of deleted fleets, and those
+ * Discards, on every host, in waves, what an operator gave up: the instances of deleted fleets, and those
  * beyond a fleet's replicas. A fleet of which no record exists was not given up by anyone, so its
  * instances are stopped, and their disks kept (I4).
  */
 export function retire(work: Work): void {
+  const givenUp: GivenUp[] = [];
   for (const fleet of work.fleets.values()) {
     const { record } = fleet;
     if (record === undefined) {
       keepStopped(work, fleet);
     } else if (record.state === "deleting") {
-      for (const member of fleet.members.values()) discard(work, member, "its fleet is deleted");
+      for (const member of fleet.members.values()) {
+        givenUp.push({ member, reason: "its fleet is deleted" });
+      }
     } else {
       const { replicas } = record.spec;
       for (const member of fleet.members.values()) {
         if (member.index < replicas) continue;
-        discard(work, member, `its fleet has ${replicas} replicas now`);
+        givenUp.push({ member, reason: `its fleet has ${replicas} replicas now` });
       }
     }
   }
-}
-
-function discard(work: Work, member: Member, reason: string): void {
-  for (const entry of member.entries) {
-    if (entry.desired !== "forgotten") order(work, entry, "discard", reason);
-  }
-  const template = member.fleet.record?.template;
-  if (template === undefined) return;
-  for (const { host, observed } of member.orphans) {
-    if (host.isEstranged) continue;
-    const { incarnation } = observed;
-    const entry = addEntry(member, host, { incarnation, template, desired: "discard", observed });
-    work.actions.push(actionOn(entry, "discard", reason));
-  }
-  member.orphans.length = 0;
+  endInWaves(work, givenUp);
 }
 
 function keepStopped(work: Work, fleet: FleetWork): void {
