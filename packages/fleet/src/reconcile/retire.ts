@@ -3,9 +3,9 @@ import { endInWaves, type GivenUp } from "./end-in-waves.ts";
 import { type FleetWork, order, type Work } from "./work.ts";
 
 /**
- * Discards, on every host, in waves, what an operator gave up: the instances of deleted fleets, and those
- * beyond a fleet's replicas. A fleet of which no record exists was not given up by anyone, so its
- * instances are stopped, and their disks kept (I4).
+ * Discards, on every host and in waves, what an operator gave up: the instances of deleted fleets,
+ * and those beyond a fleet's replicas. A fleet of which no record exists was not given up by
+ * anyone, so its instances are stopped, and their disks kept (I4).
  */
 export function retire(work: Work): void {
   const givenUp: GivenUp[] = [];
