@@ -33,6 +33,9 @@ export class EvmDev implements AsyncDisposable {
           EVM_AGENT_DOCKER__SOCKET_PATH: DOCKER_SOCKET_PATH,
           // The question is how fast it deploys; how much a host may promise is another.
           EVM_COORDINATOR_OVERCOMMIT__VCPU: "1000",
+          // And everything is removed at once, as its peers do it.
+          EVM_COORDINATOR_BLAST_RADIUS__MIN_INSTANCES: "1000000",
+          EVM_COORDINATOR_BLAST_RADIUS__WAVE_SHARE: "1",
         },
       },
     );
