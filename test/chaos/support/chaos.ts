@@ -1,7 +1,7 @@
 /** A world with fleets, somebody who changes some of them, and eyes on all of it. */
 import { SeededRandom } from "../../../packages/sim/src/seeded-random.ts";
 import { eventually } from "../../support/eventually.ts";
-import { Eye, type Seen } from "../../support/world/eye.ts";
+import { type Alive, Eye } from "../../support/world/eye.ts";
 import type { CoordinatorNode, HostNode } from "../../support/world/parts.ts";
 import { createWorld, type World } from "../../support/world/world.ts";
 import { Busy } from "./busy.ts";
@@ -10,6 +10,7 @@ import { checkSightings, type Excuse } from "./check-sightings.ts";
 import { Client, type FleetPolicy } from "./client.ts";
 import { describeHistory } from "./history.ts";
 import { Measurements } from "./measurements.ts";
+import { areStreamsCurrent } from "./nats-streams.ts";
 
 /** Fleets that stay as they are, to be looked at while things break. */
 export const FLEETS = {
@@ -18,13 +19,10 @@ export const FLEETS = {
   data: { name: "data", onHostLoss: "wait" },
 } as const satisfies Record<string, FleetPolicy>;
 
-export const SIZES: Readonly<Record<string, number>> = { web: 3, exam: 3, data: 2 };
+export const SIZES: Readonly<Record<string, number>> = { web: 4, exam: 4, data: 4 };
 
 /** When all faults are over, everything is as declared so soon. */
 export const SETTLE_MS = 20_000;
-
-/** An instance that is alive, and where. */
-export type Alive = Seen & { readonly host: string };
 
 export class Chaos implements AsyncDisposable {
   readonly world: World;
@@ -49,10 +47,12 @@ export class Chaos implements AsyncDisposable {
     try {
       const world = resources.use(await createWorld({ hosts: 4 }));
       const chaos = new Chaos(world, seed, resources);
+      await chaos.calm();
       for (const policy of Object.values(FLEETS)) {
         await chaos.client.declare(policy, SIZES[policy.name] ?? 0);
       }
       await chaos.settled("everything runs after the start");
+      await chaos.calm();
       return chaos;
     } catch (error) {
       await resources.disposeAsync();
@@ -71,6 +71,15 @@ export class Chaos implements AsyncDisposable {
   /** What of a fleet is alive. */
   alive(fleet: string): readonly Alive[] {
     return this.eye.alive().filter((one) => one.fleet === fleet);
+  }
+
+  /** What runs of these fleets and where; changes with every start and every move. */
+  lives(...fleets: readonly string[]): readonly string[] {
+    return this.eye
+      .alive()
+      .filter(({ fleet }) => fleets.includes(fleet))
+      .map((one) => `${one.instance}.${one.incarnation} on ${one.host}, process ${one.pid}`)
+      .sort();
   }
 
   /** The host that runs most of a fleet. */
@@ -96,6 +105,30 @@ export class Chaos implements AsyncDisposable {
     };
     const isSo = () => (running().join() === expected.sort().join() ? true : undefined);
     await this.measurements.measure({ what, boundMs, sinceMs }, isSo, () => this.eye.alive());
+  }
+
+  /** Ends all faults, and waits until nothing is left of them. */
+  async heal(what: string): Promise<void> {
+    const sinceMs = performance.now();
+    await this.world.heal();
+    await this.settled(what, sinceMs);
+    await this.calm();
+  }
+
+  /** Waits until all parts know each other as well as at any time. */
+  async calm(): Promise<void> {
+    const { client, world } = this;
+    const look = async () => {
+      const statuses = await client.statuses();
+      const isSound = statuses.every(
+        (one) =>
+          one.leader === statuses[0]?.leader &&
+          (one.leader !== one.coordinator || one.hostsUp === world.hosts.length),
+      );
+      if (!isSound || statuses.length < world.coordinators.length) return undefined;
+      return (await areStreamsCurrent(world.nats)) ? true : undefined;
+    };
+    await eventually("all is calm", look, { state: () => client.statuses() });
   }
 
   /** Ends all faults and all changes, waits until everything is as declared, and checks it all. */

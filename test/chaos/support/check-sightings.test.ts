@@ -11,17 +11,24 @@ const expectation: Expectation = {
   excuses: [],
 };
 
-/** `exam-0000.2`, in a container of its own. */
+/** `exam-0000.2`, or `exam-0000.2.dead` where it only exists. */
 const seen = (name: string): Seen => {
-  const [instance = "", incarnation] = name.split(".");
+  const [instance = "", incarnation, state] = name.split(".");
   const fleet = instance.slice(0, instance.lastIndexOf("-"));
-  return { container: `c-${name}`, instance, fleet, incarnation: Number(incarnation) };
+  const pid = state === "dead" ? undefined : 1;
+  return {
+    container: `${instance}.${incarnation}`,
+    pid,
+    instance,
+    fleet,
+    incarnation: Number(incarnation),
+  };
 };
 
 const look = (atMs: number, host: string, ...names: readonly string[]): Sighting => ({
   host,
   atMs,
-  alive: names.map(seen),
+  seen: names.map(seen).map((one) => ({ ...one, container: `${one.container} on ${host}` })),
 });
 
 const check = (sightings: readonly Sighting[], changed: Partial<Expectation> = {}) =>
@@ -39,9 +46,18 @@ test("instances that run once each, one of them restarted elsewhere, are as they
   expect(check(sightings)).toEqual([]);
 });
 
-test("an incarnation on a second host is a breach, however much later", () => {
-  const sightings = [look(0, "a", "web-0000.1"), look(200, "a"), look(90_000, "b", "web-0000.1")];
-  expect(check(sightings)).toEqual(["I1: web-0000.1 ran on a and on b"]);
+test("an incarnation that exists on two hosts is a breach, even where it does not run", () => {
+  const sightings = [
+    look(0, "a", "web-0000.1.dead"),
+    look(1, "b", "web-0000.1"),
+    look(200, "a", "web-0000.1.dead"),
+  ];
+  expect(check(sightings)).toEqual(["I1: web-0000.1 existed on a and on b at once"]);
+});
+
+test("an instance that was removed may begin anew elsewhere", () => {
+  const sightings = [look(0, "a", "web-0000.1"), look(200, "a"), look(201, "b", "web-0000.1")];
+  expect(check(sightings)).toEqual([]);
 });
 
 test("an exclusive instance that runs here while it still runs there is a breach", () => {
@@ -98,8 +114,8 @@ test("a fleet that nobody asked for, and one instance too many, were not ordered
 });
 
 test("a container without marks is nobody's, unless it is seen only on its way in or out", () => {
-  const stranger: Seen = { container: "c0ffee", instance: "", fleet: "", incarnation: 0 };
-  const at = (atMs: number): Sighting => ({ host: "a", atMs, alive: [stranger] });
+  const stranger: Seen = { container: "c0ffee", pid: 1, instance: "", fleet: "", incarnation: 0 };
+  const at = (atMs: number): Sighting => ({ host: "a", atMs, seen: [stranger] });
   expect(check([at(0), look(200, "a")])).toEqual([]);
   expect(check([at(0), at(200)])).toEqual(["nobody's: container c0ffee ran on a"]);
 });

@@ -16,7 +16,7 @@ export type Expectation = {
 /** Times on the clock of `performance.now()`. */
 export type Excuse = { readonly host: string; readonly fromMs: number; readonly toMs: number };
 
-/** A container that every look at its host from one to another has seen: it ran all the while. */
+/** What every look at a host from one to another has seen there. */
 type Stretch = Seen & { readonly host: string; readonly fromMs: number; toMs: number };
 
 /** A sentence for each breach. */
@@ -24,42 +24,50 @@ export function checkSightings(
   sightings: readonly Sighting[],
   expectation: Expectation,
 ): readonly string[] {
-  const stretches = stretchesOf(sightings);
-  const known = stretches.filter(({ instance }) => instance !== "");
+  const running = stretchesOf(sightings, ({ pid }) => pid !== undefined);
   const found = [
-    ...incarnationsOnTwoHosts(known),
-    ...instancesTwice(known, expectation),
-    ...neverOrdered(stretches, expectation),
+    ...incarnationsOnTwoHosts(stretchesOf(sightings, isKnown)),
+    ...instancesTwice(running.filter(isKnown), expectation),
+    ...neverOrdered(running, expectation),
   ];
   return [...new Set(found)];
 }
 
-function stretchesOf(sightings: readonly Sighting[]): readonly Stretch[] {
+const isKnown = ({ instance }: Seen): boolean => instance !== "";
+
+function stretchesOf(
+  sightings: readonly Sighting[],
+  counts: (seen: Seen) => boolean,
+): readonly Stretch[] {
   const all: Stretch[] = [];
   /** By host: those of the last look there. */
   const open = new Map<string, ReadonlyMap<string, Stretch>>();
-  for (const { host, atMs, alive } of sightings) {
+  for (const { host, atMs, seen } of sightings) {
     const before = open.get(host);
     const now = new Map<string, Stretch>();
-    for (const seen of alive) {
-      let stretch = before?.get(seen.container);
-      if (stretch === undefined || stretch.instance !== seen.instance) {
-        stretch = { ...seen, host, fromMs: atMs, toMs: atMs };
+    for (const one of seen.filter(counts)) {
+      let stretch = before?.get(one.container);
+      if (stretch === undefined || stretch.instance !== one.instance) {
+        stretch = { ...one, host, fromMs: atMs, toMs: atMs };
         all.push(stretch);
       }
       stretch.toMs = atMs;
-      now.set(seen.container, stretch);
+      now.set(one.container, stretch);
     }
     open.set(host, now);
   }
   return all;
 }
 
-/** I1, for ever. */
+/**
+ * I1: what was ordered on one host exists nowhere else, running or not. Once it has been removed,
+ * an instance of this name may begin anew.
+ */
 function incarnationsOnTwoHosts(stretches: readonly Stretch[]): readonly string[] {
-  return [...Map.groupBy(stretches, nameOf)].flatMap(([name, same]) => {
-    const hosts = new Set(same.map(({ host }) => host));
-    return hosts.size < 2 ? [] : [`I1: ${name} ran on ${[...hosts].sort().join(" and on ")}`];
+  return overlaps(stretches, nameOf).flatMap(({ one, other }) => {
+    if (one.host === other.host) return [];
+    const hosts = [one.host, other.host].sort().join(" and on ");
+    return [`I1: ${nameOf(one)} existed on ${hosts} at once`];
   });
 }
 
@@ -68,21 +76,37 @@ function instancesTwice(
   stretches: readonly Stretch[],
   expectation: Expectation,
 ): readonly string[] {
-  return [...Map.groupBy(stretches, ({ instance }) => instance).values()].flatMap((same) =>
+  const found = overlaps(stretches, ({ instance }) => instance);
+  return found.flatMap(({ one, other, fromMs, toMs }) => {
+    if (one.host !== other.host && !expectation.isExclusive(one.fleet)) return [];
+    if (isExcused(expectation, one, other, fromMs, toMs)) return [];
+    const [first, second] = [one, other].map((it) => `${nameOf(it)} on ${it.host}`).sort();
+    return [`I2: ${first} and ${second} ran at once, for ${Math.round(toMs - fromMs)} ms or more`];
+  });
+}
+
+type Overlap = {
+  readonly one: Stretch;
+  readonly other: Stretch;
+  readonly fromMs: number;
+  readonly toMs: number;
+};
+
+/** Different containers of the same `key` at the same time. */
+const overlaps = (
+  stretches: readonly Stretch[],
+  key: (stretch: Stretch) => string,
+): readonly Overlap[] =>
+  [...Map.groupBy(stretches, key).values()].flatMap((same) =>
     same.flatMap((one, at) =>
       same.slice(at + 1).flatMap((other) => {
         const fromMs = Math.max(one.fromMs, other.fromMs);
-        const forMs = Math.min(one.toMs, other.toMs) - fromMs;
-        if (one.container === other.container || forMs < 0) return [];
-        const isSameHost = one.host === other.host;
-        if (!isSameHost && !expectation.isExclusive(one.fleet)) return [];
-        if (isExcused(expectation, one, other, fromMs, fromMs + forMs)) return [];
-        const [first, second] = [one, other].map((it) => `${nameOf(it)} on ${it.host}`).sort();
-        return [`I2: ${first} and ${second} ran at once, for ${Math.round(forMs)} ms or more`];
+        const toMs = Math.min(one.toMs, other.toMs);
+        const isSame = one.container === other.container;
+        return isSame || toMs < fromMs ? [] : [{ one, other, fromMs, toMs }];
       }),
     ),
   );
-}
 
 function isExcused(
   { excuses }: Expectation,

@@ -29,8 +29,14 @@ export type FleetPolicy = {
 
 /** Longer than a store takes that is well; a person would ask somebody else after it, too. */
 const CALL_DEADLINE_MS = 4_000;
-/** How long somebody is looked for who answers. */
-const READ_PATIENCE_MS = 60_000;
+/** For a call that looks for a coordinator itself: what `evm` gives it. */
+const ANY_DEADLINE_MS = 15_000;
+/** A coordinator tells its state from memory: one that is silent for so long has none to tell. */
+const STATUS_DEADLINE_MS = 500;
+/** In place of a coordinator's id: whichever serves. */
+export const ANY = "any";
+/** How long a write that must be is repeated. */
+const PATIENCE_MS = 60_000;
 
 /** Runs until it is asked to end, and ends at once then. Costs nothing meanwhile. */
 const IDLE = 'trap "exit 0" TERM; while :; do sleep 3600 & wait $!; done';
@@ -38,17 +44,19 @@ const IDLE = 'trap "exit 0" TERM; while :; do sleep 3600 & wait $!; done';
 /** Labels of a fleet are not part of its template: a new one replaces no instance. */
 const TAG = "tag";
 
-/** Answers after which it is certain that nothing was written. */
+/**
+ * Answers after which it is certain that nothing was written. That there is none of the name is not
+ * one of them: to a call that is repeated it says that the first attempt has deleted it.
+ */
 const REFUSALS: ReadonlySet<RpcCode> = new Set([
   "invalidArgument",
   "failedPrecondition",
-  "notFound",
   "alreadyExists",
   "resourceExhausted",
   "aborted",
 ]);
 
-type Link = { readonly id: string; readonly grpc: GrpcClient };
+type Link = { readonly id: string; readonly grpc: GrpcClient; readonly deadlineMs: number };
 type Call<Answer> = (grpc: GrpcClient, options: CallOptions) => Promise<Answer>;
 type CallOptions = { readonly signal: AbortSignal; readonly deadlineMs: number };
 
@@ -56,6 +64,7 @@ export class Client implements Disposable {
   /** All writes, in the order in which they ended. */
   readonly history: Operation[] = [];
   readonly #links: readonly Link[];
+  readonly #any: Link;
   #turn = 0;
   #tags = 0;
 
@@ -66,7 +75,11 @@ export class Client implements Disposable {
         credentials: credentials.createInsecure(),
         random: Math.random,
       });
-    this.#links = coordinators.map(({ id, api }) => ({ id, grpc: to(api) }));
+    this.#links = coordinators.map(({ id, api }) => {
+      return { id, grpc: to(api), deadlineMs: CALL_DEADLINE_MS };
+    });
+    const addresses = coordinators.map(({ api }) => api).join();
+    this.#any = { id: ANY, grpc: to(addresses), deadlineMs: ANY_DEADLINE_MS };
   }
 
   /** Throws unless it is acknowledged by somebody, in the end. */
@@ -78,7 +91,7 @@ export class Client implements Disposable {
     await this.#insist(() => this.scale(fleet, replicas));
   }
 
-  /** One attempt, by the coordinator whose turn it is, or the one that is named. */
+  /** One attempt, by the coordinator whose turn it is, or the one that is named, or by `ANY`. */
   apply(policy: FleetPolicy, replicas: number, coordinator?: string): Promise<Operation> {
     const write: Write = { kind: "apply", replicas, tag: `t${++this.#tags}` };
     const fleets = [specOf(policy, write)];
@@ -103,31 +116,32 @@ export class Client implements Disposable {
     });
   }
 
-  /** Every fleet, as one coordinator has it. */
+  /** Every fleet, as whichever coordinator serves has it. */
   async fleets(): Promise<ReadonlyMap<string, Shown>> {
-    const { fleets } = await this.#read((grpc, options) =>
-      grpc.unary(FleetService.method.listFleets, {}, options),
-    );
+    const { grpc } = this.#any;
+    const { fleets } = await grpc.unary(FleetService.method.listFleets, {}, optionsOf(this.#any));
     return new Map(fleets.map((fleet) => [fleet.spec?.name ?? "", shownOf(fleet)]));
   }
 
-  async instances(fleet: string): Promise<readonly WireInstance[]> {
-    const { instances } = await this.#read((grpc, options) =>
-      grpc.unary(InstanceService.method.listInstances, { fleet }, options),
-    );
-    return instances;
+  /** As one coordinator has them. */
+  async instances(fleet: string, coordinator: string): Promise<readonly WireInstance[]> {
+    const link = this.#link(coordinator);
+    const { listInstances } = InstanceService.method;
+    return (await link.grpc.unary(listInstances, { fleet }, optionsOf(link))).instances;
   }
 
   /** By the coordinators that answer. */
   async statuses(): Promise<readonly GetClusterStatusResponse[]> {
     const answers = this.#links.map(({ grpc }) =>
-      grpc.unary(ClusterService.method.getClusterStatus, {}, optionsOf()).catch(() => undefined),
+      grpc
+        .unary(ClusterService.method.getClusterStatus, {}, optionsOf(STATUS))
+        .catch(() => undefined),
     );
     return (await Promise.all(answers)).filter((answer) => answer !== undefined);
   }
 
   [Symbol.dispose](): void {
-    for (const { grpc } of this.#links) grpc[Symbol.dispose]();
+    for (const { grpc } of [...this.#links, this.#any]) grpc[Symbol.dispose]();
   }
 
   async #write(
@@ -136,31 +150,19 @@ export class Client implements Disposable {
     coordinator: string | undefined,
     call: Call<WireFleet | undefined>,
   ): Promise<Operation> {
-    const { id, grpc } = this.#link(coordinator);
+    const link = this.#link(coordinator);
     const invokedAtMs = performance.now();
-    const outcome = await call(grpc, optionsOf()).then(
+    const outcome = await call(link.grpc, optionsOf(link)).then(
       (answer): Outcome => ({ kind: "ok", ...ended(), shown: answer && shownOf(answer) }),
       failureOf,
     );
-    const operation = { fleet, write, coordinator: id, invokedAtMs, outcome };
+    const operation = { fleet, write, coordinator: link.id, invokedAtMs, outcome };
     this.history.push(operation);
     return operation;
   }
 
-  async #read<Answer>(call: Call<Answer>): Promise<Answer> {
-    const deadline = performance.now() + READ_PATIENCE_MS;
-    for (;;) {
-      try {
-        return await call(this.#link(undefined).grpc, optionsOf());
-      } catch (error) {
-        const isLate = performance.now() > deadline;
-        if (!(error instanceof RpcError) || !error.isTransient || isLate) throw error;
-      }
-    }
-  }
-
   async #insist(write: () => Promise<Operation>): Promise<void> {
-    const deadline = performance.now() + READ_PATIENCE_MS;
+    const deadline = performance.now() + PATIENCE_MS;
     for (;;) {
       const { outcome } = await write();
       if (outcome.kind === "ok") return;
@@ -169,16 +171,18 @@ export class Client implements Disposable {
   }
 
   #link(coordinator: string | undefined): Link {
-    const named = this.#links.find(({ id }) => id === coordinator);
+    const named = [...this.#links, this.#any].find(({ id }) => id === coordinator);
     const link = named ?? this.#links[this.#turn++ % this.#links.length];
     if (link === undefined) throw new Error("there is no coordinator to ask");
     return link;
   }
 }
 
-const optionsOf = (): CallOptions => ({
-  signal: AbortSignal.timeout(CALL_DEADLINE_MS),
-  deadlineMs: CALL_DEADLINE_MS,
+const STATUS = { deadlineMs: STATUS_DEADLINE_MS };
+
+const optionsOf = ({ deadlineMs }: Pick<Link, "deadlineMs">): CallOptions => ({
+  signal: AbortSignal.timeout(deadlineMs),
+  deadlineMs,
 });
 
 const ended = () => ({ endedAtMs: performance.now() });

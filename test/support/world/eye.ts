@@ -8,23 +8,28 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { HostNode } from "./parts.ts";
 
-/** A container that is alive. */
+/** A container. */
 export type Seen = {
   /** Docker's id. */
   readonly container: string;
+  /** Of its first process, another one with every start; undefined: it is not alive. */
+  readonly pid: number | undefined;
   /** Empty where it bears no mark of EVM's. */
   readonly instance: string;
   readonly fleet: string;
   readonly incarnation: number;
 };
 
-/** All that is alive on one host at one moment. */
+/** All that there is on one host at one moment. */
 export type Sighting = {
   readonly host: string;
   /** On the clock of `performance.now()`. */
   readonly atMs: number;
-  readonly alive: readonly Seen[];
+  readonly seen: readonly Seen[];
 };
+
+/** With a process of its own; what is not alive only exists. */
+export type Alive = Seen & { readonly pid: number; readonly host: string };
 
 const INTERVAL_MS = 200;
 
@@ -50,8 +55,10 @@ export class Eye implements AsyncDisposable {
   }
 
   /** What is alive now, on whichever host. */
-  alive(): readonly (Seen & { readonly host: string })[] {
-    return this.look().flatMap(({ host, alive }) => alive.map((seen) => ({ ...seen, host })));
+  alive(): readonly Alive[] {
+    return this.look().flatMap(({ host, seen }) =>
+      seen.flatMap(({ pid, ...one }) => (pid === undefined ? [] : [{ ...one, pid, host }])),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -69,18 +76,21 @@ export class Eye implements AsyncDisposable {
 
   #lookAt(host: HostNode): Sighting {
     const atMs = performance.now();
-    const alive = entriesOf(host.controlGroup)
-      .filter((id) => hasProcesses(join(host.controlGroup, id)))
-      .map((id) => this.#identify(host, id));
-    return { host: host.name, atMs, alive };
+    // What runs while its folder is gone is the most suspicious of all.
+    const ids = new Set([...entriesOf(host.controlGroup), ...entriesOf(host.containers)]);
+    const seen = [...ids].flatMap((id) => this.#identify(host, id) ?? []);
+    return { host: host.name, atMs, seen };
   }
 
-  #identify({ containers }: HostNode, container: string): Seen {
+  /** The same object as before while nothing has changed. */
+  #identify({ containers, controlGroup }: HostNode, container: string): Seen | undefined {
+    const pid = firstProcess(join(controlGroup, container));
     const known = this.#known.get(container);
-    if (known !== undefined) return known;
-    const seen = { container, ...identityIn(join(containers, container, "config.v2.json")) };
+    if (known !== undefined && known.pid === pid) return known;
+    const identity = known ?? identityIn(join(containers, container, "config.v2.json"));
+    const seen = { ...identity, container, pid };
     if (seen.instance !== "") this.#known.set(container, seen);
-    return seen;
+    return seen.instance === "" && pid === undefined ? undefined : seen;
   }
 }
 
@@ -95,16 +105,18 @@ const entriesOf = (folder: string): readonly string[] => {
   }
 };
 
-const hasProcesses = (group: string): boolean => {
+/** Undefined where there is none. */
+const firstProcess = (group: string): number | undefined => {
   try {
-    return readFileSync(join(group, "cgroup.procs"), "utf8") !== "";
+    const [first = ""] = readFileSync(join(group, "cgroup.procs"), "utf8").split("\n");
+    return first === "" ? undefined : Number(first);
   } catch {
     // It has gone since its folder was read.
-    return false;
+    return undefined;
   }
 };
 
-function identityIn(file: string): Omit<Seen, "container"> {
+function identityIn(file: string): Omit<Seen, "container" | "pid"> {
   try {
     const { Config } = JSON.parse(readFileSync(file, "utf8"));
     const labels: Record<string, string> = Config.Labels ?? {};

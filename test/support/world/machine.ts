@@ -49,6 +49,8 @@ export class Machine implements AsyncDisposable {
   readonly #number: number;
   #child: ChildProcess | undefined;
   #firstPid: number | undefined;
+  #isCut = false;
+  #isFull = false;
 
   private constructor(room: Room, disk: string, { name, number }: MachineOptions) {
     this.room = room;
@@ -97,6 +99,7 @@ export class Machine implements AsyncDisposable {
     const [child, pid] = [this.#child, this.#firstPid];
     this.#child = undefined;
     this.#firstPid = undefined;
+    this.#isCut = false;
     if (child === undefined || pid === undefined) return;
     const exited = once(child, "exit");
     process.kill(pid, "SIGKILL");
@@ -106,6 +109,7 @@ export class Machine implements AsyncDisposable {
 
   /** Until `mend`, or the loss of its power. Cuts add up. */
   async cut({ direction = "both", from }: Cut = {}): Promise<void> {
+    this.#isCut = true;
     if (direction === "both" && from === undefined) {
       await this.room.run("ip", "link", "set", this.name, "down");
       return;
@@ -121,17 +125,21 @@ export class Machine implements AsyncDisposable {
 
   /** Undoes all cuts. */
   async mend(): Promise<void> {
-    if (!this.isOn) return;
+    if (!this.isOn || !this.#isCut) return;
     await this.room.run("ip", "link", "set", this.name, "up");
     await this.run(IPTABLES, "--wait", "--flush");
+    this.#isCut = false;
   }
 
   /** Leaves no room on its disk, but for what is given back to it later. */
   async fillDisk(): Promise<void> {
+    this.#isFull = true;
     await this.room.run("sh", "-c", 'cat /dev/zero 2>/dev/null >"$0/ballast" || :', this.disk);
   }
 
   async emptyDisk(): Promise<void> {
+    if (!this.#isFull) return;
+    this.#isFull = false;
     await this.room.run("rm", "-f", `${this.disk}/ballast`);
   }
 

@@ -25,6 +25,8 @@ export type HostNode = {
   readonly machine: Machine;
   readonly agent: Service;
   readonly dockerd: Service;
+  /** As on Debian, a service of its own: what runs needs no dockerd to go on. */
+  readonly containerd: Service;
   /** Of its dockerd, for this process too. */
   readonly dockerSocket: string;
   /** Holds a folder with the settings of each container, for this process. */
@@ -150,6 +152,7 @@ export async function hostNodes(
         name,
         machine,
         agent,
+        containerd: await containerdOf(room, machine),
         dockerd: dockerdOf(room, machine, dockerSocket),
         dockerSocket,
         containers: room.path(join(disk, "docker", "containers")),
@@ -160,10 +163,35 @@ export async function hostNodes(
   );
 }
 
+const CONTAINERD_SOCKET = "/run/containerd/containerd.sock";
+
+async function containerdOf(room: Room, machine: Machine): Promise<Service> {
+  const config = join(room.folder, `${machine.name}.containerd.toml`);
+  const settings = {
+    version: "2",
+    root: JSON.stringify(join(machine.disk, "containerd")),
+    state: '"/run/containerd"',
+    // Kubernetes' part, which would look for networks.
+    disabled_plugins: '["io.containerd.grpc.v1.cri"]',
+    "grpc.address": JSON.stringify(CONTAINERD_SOCKET),
+  };
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}\n`);
+  await writeFile(config, lines.join(""));
+  return machine.service({
+    name: "containerd",
+    command: ["containerd", "--config", config, "--log-level", "warn"],
+    isUp: () =>
+      machine.run("test", "-S", CONTAINERD_SOCKET).then(
+        () => true,
+        () => false,
+      ),
+  });
+}
+
 /** With nothing that would touch a network: its containers talk to nobody. */
 function dockerdOf(room: Room, machine: Machine, socket: string): Service {
   const options = [
-    ...["--host", `unix://${socket}`],
+    ...["--host", `unix://${socket}`, "--containerd", CONTAINERD_SOCKET],
     ...["--data-root", join(machine.disk, "docker"), "--exec-root", "/run/docker"],
     ...["--pidfile", "/run/docker.pid", "--log-level", "warn"],
     ...["--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-masq=false"],

@@ -31,6 +31,8 @@ export class Service {
   #pid: number | undefined;
   /** Where in the log its newest run begins. */
   #logStart = 0;
+  /** Whether this run of it has been seen to be up. */
+  #hasBeenUp = false;
 
   constructor(options: ServiceOptions) {
     this.#options = options;
@@ -56,6 +58,7 @@ export class Service {
     });
     closeSync(log);
     this.#child = child;
+    this.#hasBeenUp = false;
     child.once("exit", () => {
       if (this.#child !== child) return;
       this.#child = undefined;
@@ -64,10 +67,10 @@ export class Service {
     this.#pid = await childOf(child);
   }
 
-  /** Starts it, and waits until it is up. */
+  /** Starts it, and waits until it is up; nothing to do where it has been so before. */
   async start(): Promise<void> {
     await this.launch();
-    await this.up();
+    if (!this.#hasBeenUp) await this.up();
   }
 
   async up(): Promise<void> {
@@ -82,6 +85,7 @@ export class Service {
       patienceMs: UP_PATIENCE_MS,
       intervalMs: LOOK_INTERVAL_MS,
     });
+    this.#hasBeenUp = true;
   }
 
   /** Of its newest run. */

@@ -26,16 +26,24 @@ export class World implements AsyncDisposable {
   readonly nats: readonly NatsNode[];
   readonly coordinators: readonly CoordinatorNode[];
   readonly hosts: readonly HostNode[];
+  readonly #room: Room;
   readonly #resources: AsyncDisposableStack;
 
   constructor(
     parts: Pick<World, "nats" | "coordinators" | "hosts">,
+    room: Room,
     resources: AsyncDisposableStack,
   ) {
+    this.#room = room;
     this.nats = parts.nats;
     this.coordinators = parts.coordinators;
     this.hosts = parts.hosts;
     this.#resources = resources;
+  }
+
+  /** Addresses for whoever runs in this world. */
+  get natsServers(): readonly string[] {
+    return addressesOf(this.nats);
   }
 
   get services(): readonly Service[] {
@@ -44,17 +52,25 @@ export class World implements AsyncDisposable {
     );
   }
 
+  /** Runs a command where an operator would sit, at the switch. */
+  run(command: string, ...words: readonly string[]): Promise<string> {
+    return this.#room.run(command, ...words);
+  }
+
   /** Ends every fault: all machines are on and connected, and all that shall run there does. */
   async heal(): Promise<void> {
     const nodes = [...this.nats, ...this.coordinators, ...this.hosts];
-    for (const { machine } of nodes) {
-      await machine.powerOn();
-      await machine.mend();
-      await machine.emptyDisk();
-    }
+    await Promise.all(
+      nodes.map(async ({ machine }) => {
+        await machine.powerOn();
+        await machine.mend();
+        await machine.emptyDisk();
+      }),
+    );
     for (const { clock } of [...this.coordinators, ...this.hosts]) await clock.step(0);
     for (const service of this.services) service.thaw();
     await startAll(this.nats.map(({ server }) => server));
+    await startAll(this.hosts.map(({ containerd }) => containerd));
     await startAll(this.hosts.map(({ dockerd }) => dockerd));
     await startAll(this.coordinators.map(({ coordinator }) => coordinator));
     await startAll(this.hosts.map(({ agent }) => agent));
@@ -71,7 +87,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   try {
     const room = resources.use(await Room.open());
     const nats = await natsNodes(room, options.nats ?? 3);
-    const natsServers = nats.map(({ machine }) => `nats://${machine.address}:4222`);
+    const natsServers = addressesOf(nats);
     const coordinatorSettings = { natsServers, ...options.coordinatorSettings };
     const agentSettings = { natsServers, ...options.agentSettings };
     const coordinators = await coordinatorNodes(
@@ -80,7 +96,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       coordinatorSettings,
     );
     const hosts = await hostNodes(room, options.hosts, agentSettings);
-    const world = new World({ nats, coordinators, hosts }, resources);
+    const world = new World({ nats, coordinators, hosts }, room, resources);
     for (const { machine } of [...nats, ...coordinators, ...hosts]) resources.use(machine);
     resources.use(await startRelay(room, relayRoutes(room, coordinators)));
     await world.heal();
@@ -90,6 +106,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     throw error;
   }
 }
+
+const addressesOf = (nodes: readonly NatsNode[]): readonly string[] =>
+  nodes.map(({ machine }) => `nats://${machine.address}:4222`);
 
 async function startAll(services: readonly Service[]): Promise<void> {
   await Promise.all(services.map((service) => service.start()));

@@ -1,0 +1,50 @@
+/** Who has which stream, as the NATS servers say themselves. */
+import type { NatsNode } from "../../support/world/parts.ts";
+
+type Stream = {
+  readonly name: string;
+  readonly cluster: {
+    readonly leader?: string;
+    readonly replicas?: readonly { readonly current: boolean }[];
+  };
+};
+
+/** Undefined where nobody leads it. */
+export async function streamLeader(
+  nodes: readonly NatsNode[],
+  stream: string,
+): Promise<NatsNode | undefined> {
+  for (const node of nodes) {
+    const own = (await streamsOf(node)).find(({ name }) => name === stream);
+    if (own?.cluster.leader === node.machine.name) return node;
+  }
+  return undefined;
+}
+
+/** Whether every stream is led, and all servers have all of it: the next one may fail. */
+export async function areStreamsCurrent(nodes: readonly NatsNode[]): Promise<boolean> {
+  const all = await Promise.all(nodes.map(streamsOf));
+  const names = new Set(all.flat().map(({ name }) => name));
+  const led = nodes.flatMap(({ machine }, at) =>
+    (all[at] ?? []).filter(({ cluster }) => cluster.leader === machine.name),
+  );
+  const areSound = led.every(
+    ({ cluster }) =>
+      cluster.replicas?.length === nodes.length - 1 &&
+      cluster.replicas.every(({ current }) => current),
+  );
+  return names.size > 0 && led.length === names.size && areSound;
+}
+
+/** None where the server does not answer. */
+async function streamsOf({ machine }: NatsNode): Promise<readonly Stream[]> {
+  try {
+    const url = "http://127.0.0.1:8222/jsz?streams=true";
+    const answer = JSON.parse(await machine.run("busybox", "wget", "-qO-", url));
+    return answer.account_details?.flatMap((one: { stream_detail?: Stream[] }) => {
+      return one.stream_detail ?? [];
+    });
+  } catch {
+    return [];
+  }
+}
