@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config";
 
 const SYSTEM = "**/*.system.test.ts";
 const HOST = "**/*.host.test.ts";
+const SIM = "**/*.sim.test.ts";
 const E2E = "test/e2e/**/*.test.ts";
 const CHAOS = "test/chaos/**/*.chaos.test.ts";
 const NOT_OURS = ["**/node_modules/**", "tools/**", "dist/**"];
@@ -30,11 +31,13 @@ export default defineConfig({
           // Against tests that hang; a busy machine takes its time to start a program.
           testTimeout: 60_000,
           include: ["packages/**/*.test.ts", "scripts/**/*.test.ts", "test/**/*.test.ts"],
-          exclude: [...NOT_OURS, SYSTEM, HOST, E2E, CHAOS],
+          exclude: [...NOT_OURS, SYSTEM, HOST, SIM, E2E, CHAOS],
         },
       },
       serial("system", 1, SYSTEM, [E2E]),
       serial("host", 2, HOST, [E2E]),
+      // Takes every core by itself.
+      serial("sim", 4, SIM, []),
       {
         test: {
           ...serial("e2e", 3, E2E, []).test,

@@ -83,8 +83,9 @@ export class Agent {
       generation: this.#orders.current?.generation ?? 0,
     });
     this.#lease = new Lease({ ...options, applied, onGained: wake });
+    const onListed = () => this.#worker.listed();
     this.#listers = new Map(
-      drivers.map((driver) => [driver.kind, new Lister({ ...options, driver, onListed: wake })]),
+      drivers.map((driver) => [driver.kind, new Lister({ ...options, driver, onListed })]),
     );
     this.#status = new HostStatus({
       ...options,

@@ -2,6 +2,7 @@
  * Keeps the listing of one driver current: the only truth on what runs (D1). Each driver has its
  * own, so that one that hangs holds up nothing but its own instances.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Driver, DriverInstance } from "@evm/drivers";
 import type { Clock } from "@evm/fleet";
 import { errorText, type Log, Wake } from "@evm/telemetry";
@@ -29,7 +30,7 @@ const REWATCH_MS = 2_000;
 export type Listing = {
   /** Counts the attempts to list: greater means begun later. 0: none has ended yet. */
   readonly number: number;
-  /** What was listed by the last attempt that succeeded. */
+  /** What was listed by the last attempt that succeeded; the same array while it is the same. */
   readonly instances: readonly DriverInstance[];
   /** Why there is no current listing; its instances may be out of date, and are left alone. */
   readonly problem: string | undefined;
@@ -106,7 +107,9 @@ export class Lister {
       if (this.#latest.problem !== undefined) {
         this.#log.info("the driver lists", { instances: instances.length });
       }
-      this.#latest = { number, instances, problem: undefined };
+      const { instances: before } = this.#latest;
+      const isSame = before === instances || isDeepStrictEqual(before, instances);
+      this.#latest = { number, instances: isSame ? before : instances, problem: undefined };
     } catch (error) {
       signal.throwIfAborted();
       const problem = `the ${driver.kind} driver cannot list: ${errorText(error)}`;

@@ -141,7 +141,9 @@ export class StepRunner {
     const failure = this.failures.of(keyOf(step));
     if (failure?.step !== step.kind) return undefined;
     const retryAt = graceMs === undefined ? failure.retryAt : failure.notedAt + URGENT_RETRY_MS;
-    if (this.#options.clock.now() >= retryAt) return undefined;
+    const now = this.#options.clock.now();
+    // A clock that was set back says nothing about how long ago it failed.
+    if (now >= retryAt || now < failure.notedAt) return undefined;
     // Whether a start that failed for good is tried again is for the restart policy to say.
     if (step.kind === "start" && !failure.isTransient) return undefined;
     return { phase: shownPhase(failure), reason: failure.reason, until: retryAt };

@@ -5,7 +5,8 @@
  *
  *  W1 An instance is acted on only with a listing that succeeded and was begun after its last step
  *     had ended.
- *  W2 Whatever changes wakes the worker; it also looks by itself every `POLL_MS`.
+ *  W2 Whatever changes wakes the worker; it also looks by itself every `POLL_MS`. Where nothing
+ *     that a pass goes by has changed, it comes to the same, and is not made.
  *  W3 A fleet with `onIsolation: stop` is started only under a lease, and stopped before it ends,
  *     as far as its driver answers. What the agent finds running when it starts counts as under
  *     one, for one lease at the most.
@@ -13,6 +14,7 @@
 import {
   type Clock,
   converge,
+  type History,
   type Instant,
   isolated,
   type Observed,
@@ -60,6 +62,12 @@ export type WorkerOptions = {
 
 type Listings = ReadonlyMap<TemplateKind, Listing>;
 
+type Settled = {
+  readonly orders: Orders | undefined;
+  readonly listings: Listings;
+  readonly records: History;
+};
+
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #wake = new Wake();
@@ -68,6 +76,8 @@ export class Worker {
   #shown: ReadonlyMap<string, Observed> = new Map();
   #held: readonly Held[] = [];
   #lastLease: Lease["state"] = "assumed";
+  /** What the last pass went by, where it left nothing under way or waiting. */
+  #settled: Settled | undefined;
   #passedAtMs: number;
 
   constructor(options: WorkerOptions) {
@@ -79,6 +89,11 @@ export class Worker {
     const ageMs = this.#options.clock.monotonicMs() - this.#passedAtMs;
     if (ageMs <= MAX_PASS_AGE_MS) return { ok: true };
     return { ok: false, reason: `the last pass was ${Math.round(ageMs / 1000)} s ago` };
+  }
+
+  /** A driver was listed. */
+  listed(): void {
+    if (!this.#isSettled()) this.wake();
   }
 
   /** Makes a pass soon. */
@@ -100,12 +115,25 @@ export class Worker {
     const { clock, metrics } = this.#options;
     while (!signal.aborted) {
       const begunMs = clock.monotonicMs();
-      const nextMs = this.#pass();
+      const nextMs = this.#isSettled() ? this.#untilNext([], clock.now()) : this.#pass();
       this.#passedAtMs = clock.monotonicMs();
       metrics.pass.observe((this.#passedAtMs - begunMs) / 1000);
       await clock.sleep(MIN_INTERVAL_MS, signal);
       await this.#wake.wait(nextMs, clock, signal);
     }
+  }
+
+  /** True where the last pass left nothing under way or waiting, and nothing has changed since. */
+  #isSettled(): boolean {
+    const { orders, lease, listers, history } = this.#options;
+    const last = this.#settled;
+    if (last === undefined || this.#outdated.size > 0) return false;
+    if (last.orders !== orders() || last.records !== history.records) return false;
+    if (this.#lastLease !== lease.state) return false;
+    return [...listers].every(([kind, { latest }]) => {
+      const before = last.listings.get(kind);
+      return before?.instances === latest.instances && before.problem === latest.problem;
+    });
   }
 
   /** @returns after how long to look again */
@@ -138,6 +166,9 @@ export class Worker {
     if (wasAllListed) onPass(this.#shown);
     if (frozen.size === 0 && orders !== undefined) this.#forget(orders);
     this.#count(held);
+    const isAtRest = wasAllListed && held.length === 0 && tasks.all().length === 0;
+    const records = this.#options.history.records;
+    this.#settled = isAtRest ? { orders: this.#options.orders(), listings, records } : undefined;
     return this.#untilNext(held, now);
   }
 
@@ -255,11 +286,12 @@ export class Worker {
 
   /** How many instances of each driver still hold the slot of their start. */
   #booting(): ReadonlyMap<TemplateKind, number> {
-    const since = this.#options.clock.now() - MAX_BOOT_MS;
+    const now = this.#options.clock.now();
+    const isRecent = (at: Instant) => at > now - MAX_BOOT_MS && at <= now;
     const counts = new Map<TemplateKind, number>();
     const count = (kind: TemplateKind) => counts.set(kind, (counts.get(kind) ?? 0) + 1);
     for (const [key, { kind, phase, since: runningSince }] of this.#observed) {
-      const isBooting = phase === "running" && runningSince > since;
+      const isBooting = phase === "running" && isRecent(runningSince);
       if (isBooting && !this.#outdated.has(key)) count(kind);
     }
     for (const { task } of this.#outdated.values()) {

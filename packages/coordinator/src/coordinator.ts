@@ -2,7 +2,7 @@
  * One coordinator: follows or leads, hears the hosts, and while it leads plans and commits. It
  * keeps nothing that it could not read again, so it may be killed at any time.
  */
-import type { Applied, Clock, Heartbeat, HostName, Overcommit, Recall } from "@evm/fleet";
+import type { Applied, Clock, Heartbeat, HostName, Overcommit, Plan, Recall } from "@evm/fleet";
 import { type CoordinatorStore, EventOutbox } from "@evm/store";
 import { type Log, runTogether, Wake } from "@evm/telemetry";
 import { Announcer } from "./announcer.ts";
@@ -21,6 +21,8 @@ const PASS_INTERVAL_MS = 500;
 const PASS_GAP_MS = 20;
 /** How often it is noted that heartbeats can be heard: a small part of a lease. */
 const LISTEN_INTERVAL_MS = 250;
+/** Nobody reads the gauges more often, and they take a look at every instance. */
+const OBSERVE_INTERVAL_MS = 1_000;
 /** After a rejected commit or a store that is away, up to this much longer by chance. */
 const RETRY_MS = 200;
 
@@ -53,6 +55,8 @@ export class Coordinator {
   /** Which orders each host goes by, as last heard; replaced whenever that changes. */
   #heartbeats: ReadonlyMap<HostName, Applied> = new Map();
   readonly #hostNews: HostNews;
+  /** The plan that the metrics tell of, and since when they do. */
+  #observed: { readonly plan: Plan; readonly atMs: number } | undefined;
   /**
    * Hosts that were taken for lost by any pass since the last of which it is known what it wrote:
    * nothing is promised to them meanwhile, though they may be back.
@@ -171,12 +175,15 @@ export class Coordinator {
     const before = this.#heartbeats.get(host);
     if (before?.epoch === epoch && before.generation === generation) return;
     this.#heartbeats = new Map(this.#heartbeats).set(host, { epoch, generation });
-    this.#wake.wake();
+    if (this.leadership.kind === "leading") this.#wake.wake();
   }
 
   async #plan(signal: AbortSignal): Promise<never> {
     const { store, clock, random, log } = this.#options;
-    store.watch(() => this.#wake.wake(), signal);
+    // Who follows decides nothing: it only looks now and then.
+    store.watch(() => {
+      if (this.leadership.kind === "leading") this.#wake.wake();
+    }, signal);
     for (;;) {
       await this.#wake.wait(PASS_INTERVAL_MS, clock, signal);
       try {
@@ -202,7 +209,7 @@ export class Coordinator {
     this.#memory.look(memory, clock.monotonicMs(), state.kind === "leading");
     this.#estranged = memory.kind === "whole" ? memory.estranged : new Set();
     if (state.kind !== "leading") return true;
-    observePicture(metrics, picture);
+    this.#observe(picture);
     this.#hostNews.observe(picture.snapshot);
     const askedAtMs = clock.monotonicMs();
     const lost = picture.snapshot.hosts.flatMap((host) =>
@@ -220,6 +227,16 @@ export class Coordinator {
       await this.#confirm(state.epoch, signal);
     }
     return outcome.kind !== "rejected";
+  }
+
+  /** Sets the gauges, where there is news. */
+  #observe(picture: Picture): void {
+    const { clock, metrics } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const last = this.#observed;
+    if (picture.plan === last?.plan || nowMs < (last?.atMs ?? 0) + OBSERVE_INTERVAL_MS) return;
+    this.#observed = { plan: picture.plan, atMs: nowMs };
+    observePicture(metrics, picture);
   }
 
   /** Asks the store whether this epoch is the newest (L3): a commit of nothing but the fence. */
@@ -243,6 +260,7 @@ export class Coordinator {
       log.info("following");
       this.#hostNews.stop();
       forgetPicture(metrics);
+      this.#observed = undefined;
     }
     this.#wake.wake();
   }

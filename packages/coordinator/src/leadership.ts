@@ -12,7 +12,8 @@
  *     place: then the store has the write, or refuses it for good.
  */
 import type { Clock } from "@evm/fleet";
-import type { CoordinatorStore } from "@evm/store";
+import type { ClaimOutcome, CoordinatorStore } from "@evm/store";
+import { Wake } from "@evm/telemetry";
 
 /** How often the leader pings. */
 export const PING_INTERVAL_MS = 300;
@@ -22,8 +23,8 @@ export const TAKEOVER_MS = 1_500;
 const TAKEOVER_JITTER_MS = 300;
 /** Before a claim that failed is repeated: a store that is away is not there at once. */
 const RETRY_MS = 500;
-/** How often the state is looked at. */
-const LOOK_INTERVAL_MS = 50;
+/** Timers may fire a little early: what is not due yet then is not looked at over and over. */
+const MIN_WAIT_MS = 1;
 /** How long a confirmation serves: NATS takes 4 to 8 s to replace a stream's leader. */
 export const FOOTING_MS = 5_000;
 /** A confirmation older than this is to be renewed; each is one small write. */
@@ -53,6 +54,7 @@ export type LeadershipOptions = {
 
 export class Leadership {
   readonly #options: LeadershipOptions;
+  readonly #wake = new Wake();
   #state: LeadershipState = { kind: "following" };
   #knownEpoch = 0;
   /** Not before this moment does a follower stand. */
@@ -60,6 +62,8 @@ export class Leadership {
   #pingedAtMs = Number.NEGATIVE_INFINITY;
   /** The epoch to be replaced (L4). */
   #doubtedEpoch: number | undefined;
+  /** True while the store is asked for an epoch. */
+  #isClaiming = false;
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
@@ -90,6 +94,7 @@ export class Leadership {
   /** Asks for a new epoch in place of this one, soon (L4). */
   doubt(epoch: number): void {
     this.#doubtedEpoch = epoch;
+    this.#wake.wake();
   }
 
   /** Follows, stands, leads and steps down; rejects with the signal's reason when that fires. */
@@ -102,6 +107,7 @@ export class Leadership {
     this.#knownEpoch = epoch;
     // Where nobody ever led, or this coordinator did in an earlier life, there is nobody to hear.
     if (epoch !== 0 && leader !== id) this.#bePatient();
+    store.watch(() => this.#look(), signal);
     try {
       for (;;) {
         this.#look();
@@ -110,15 +116,16 @@ export class Leadership {
           this.#ping(state.epoch);
           if (state.epoch === this.#doubtedEpoch) await this.#renew(state, signal);
         } else if (clock.monotonicMs() >= this.#standAtMs) await this.#stand(signal);
-        await clock.sleep(LOOK_INTERVAL_MS, signal);
+        await this.#wake.wait(this.#untilNextMs(), clock, signal);
       }
     } finally {
       this.#enter({ kind: "following" });
     }
   }
 
-  /** Notices a newer epoch (L2). */
+  /** Notices a newer epoch (L2); one that may be its own is for the claim to tell of. */
   #look(): void {
+    if (this.#isClaiming) return;
     const { epoch } = this.#options.store.control().epoch;
     if (epoch <= this.#knownEpoch) return;
     this.#knownEpoch = epoch;
@@ -129,16 +136,33 @@ export class Leadership {
   #ping(epoch: number): void {
     const { store, clock, id } = this.#options;
     const nowMs = clock.monotonicMs();
-    if (nowMs - this.#pingedAtMs < PING_INTERVAL_MS) return;
+    if (nowMs < this.#pingedAtMs + PING_INTERVAL_MS) return;
     this.#pingedAtMs = nowMs;
     store.ping({ epoch, leader: id });
   }
 
+  /** Until it is to ping, or to stand; patience that grows meanwhile is noticed then. */
+  #untilNextMs(): number {
+    const isLeading = this.#state.kind === "leading";
+    const dueAtMs = isLeading ? this.#pingedAtMs + PING_INTERVAL_MS : this.#standAtMs;
+    return Math.max(MIN_WAIT_MS, dueAtMs - this.#options.clock.monotonicMs());
+  }
+
+  async #claim(expected: number, signal: AbortSignal): Promise<ClaimOutcome> {
+    const { store, id } = this.#options;
+    this.#isClaiming = true;
+    try {
+      return await store.claimEpoch(id, expected, signal);
+    } finally {
+      this.#isClaiming = false;
+    }
+  }
+
   async #stand(signal: AbortSignal): Promise<void> {
-    const { store, clock, random, id, onError } = this.#options;
+    const { clock, random, onError } = this.#options;
     const confirmedAtMs = clock.monotonicMs();
     try {
-      const outcome = await store.claimEpoch(id, this.#knownEpoch, signal);
+      const outcome = await this.#claim(this.#knownEpoch, signal);
       this.#bePatient();
       if (outcome.kind === "conflict") return;
       const { epoch } = outcome;
@@ -151,10 +175,10 @@ export class Leadership {
   }
 
   async #renew(state: Leading, signal: AbortSignal): Promise<void> {
-    const { store, clock, id, onError } = this.#options;
+    const { clock, onError } = this.#options;
     const confirmedAtMs = clock.monotonicMs();
     try {
-      const outcome = await store.claimEpoch(id, state.epoch, signal);
+      const outcome = await this.#claim(state.epoch, signal);
       if (outcome.kind === "written") {
         const { epoch } = outcome;
         this.#knownEpoch = epoch;

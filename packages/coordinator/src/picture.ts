@@ -5,6 +5,7 @@ import {
   type HostSign,
   type HostView,
   type InstanceName,
+  isSame,
   type Plan,
   type Recall,
   recall,
@@ -32,8 +33,11 @@ export class Picture {
     snapshot: Snapshot,
     control: ControlState,
     viewsOn: (host: HostView) => readonly InstanceView[] = hostInstanceViews,
+    /** Taken of what calls for the same plan. */
+    alike?: Picture,
   ) {
     this.snapshot = snapshot;
+    this.#plan = alike?.plan;
     this.control = control;
     this.#viewsOn = viewsOn;
   }
@@ -100,7 +104,9 @@ export class Camera {
       last?.picture.snapshot.hosts.map((host) => [host.name, host]),
     );
     const snapshot = takeSnapshot(input, before);
-    const picture = new Picture(snapshot, input.control, (host) => this.#viewsOn(host));
+    const isAlike = last !== undefined && isSameSituation(last.picture.snapshot, snapshot);
+    const alike = isAlike ? last.picture : undefined;
+    const picture = new Picture(snapshot, input.control, (host) => this.#viewsOn(host), alike);
     const signs = snapshot.hosts.map(({ name }) => input.signOf(name));
     this.#last = { input, signs, picture };
     return picture;
@@ -136,4 +142,31 @@ function isUnchanged({ input: before, signs, picture }: Taken, now: SnapshotInpu
     before.maxLostShare === now.maxLostShare &&
     hosts.every((host, at) => signs[at] === now.signOf(host.name))
   );
+}
+
+/**
+ * True where two snapshots differ at most in when reports were made, which decides nothing: hosts
+ * repeat their reports, and that must not cost a plan each time.
+ */
+function isSameSituation(before: Snapshot, now: Snapshot): boolean {
+  return (
+    before.epoch === now.epoch &&
+    before.epochBase === now.epochBase &&
+    before.overcommit === now.overcommit &&
+    before.waveShare === now.waveShare &&
+    isSame(before.brake, now.brake) &&
+    before.fleets.length === now.fleets.length &&
+    before.fleets.every((fleet, at) => fleet === now.fleets[at]) &&
+    before.hosts.length === now.hosts.length &&
+    before.hosts.every((host, at) => isSameHost(host, now.hosts[at]))
+  );
+}
+
+function isSameHost(before: HostView, now: HostView | undefined): boolean {
+  if (before === now) return true;
+  const { report } = before;
+  const later = now?.report;
+  if (now === undefined || report === undefined || later === undefined) return false;
+  const repeated = { ...later, reportedAt: report.reportedAt };
+  return isSame({ ...before, report }, { ...now, report: repeated });
 }

@@ -13,7 +13,7 @@
  *     for a host whose orders are not known: `recall` tells, `reconcile` and `check` obey.
  */
 import { ordersCodec } from "@evm/codec";
-import { check, type HostName, type Orders } from "@evm/fleet";
+import { check, type HostName, type Orders, type Plan } from "@evm/fleet";
 import {
   type CommitOutcome,
   type CommitRequest,
@@ -62,8 +62,8 @@ type Changes = Readonly<Record<"orders" | "fleets" | "forgottenFleets", readonly
 
 export class Planner {
   readonly #options: PlannerOptions;
-  /** The last picture that called for nothing, or for what must not be. */
-  #settled: { readonly picture: PassInput; readonly outcome: PassOutcome } | undefined;
+  /** The last plan that called for nothing, or for what must not be. */
+  #settled: { readonly plan: Plan; readonly outcome: PassOutcome } | undefined;
   /** Of the last commit (P4). */
   #committedRevision = 0;
   /** The epoch of a commit of which nothing was heard (P5). */
@@ -87,9 +87,9 @@ export class Planner {
       const since = `epoch ${epoch} or revision ${this.#committedRevision}`;
       return { kind: "rejected", reason: `what is known is from before ${since}` };
     }
-    if (this.#settled?.picture === picture) return this.#settled.outcome;
     const endReconcile = metrics.reconcileSeconds.startTimer();
     const { plan } = picture;
+    if (this.#settled?.plan === plan) return this.#settled.outcome;
     const isSound = this.#isSound(picture);
     endReconcile();
     if (!isSound) return this.#settle(picture, "refused");
@@ -110,10 +110,10 @@ export class Planner {
     return outcome;
   }
 
-  /** Nothing comes of this picture, however often it is looked at. */
-  #settle(picture: PassInput, kind: "idle" | "refused"): PassOutcome {
+  /** Nothing comes of this plan, however often it is looked at. */
+  #settle({ plan }: PassInput, kind: "idle" | "refused"): PassOutcome {
     const outcome = { kind };
-    this.#settled = { picture, outcome };
+    this.#settled = { plan, outcome };
     return outcome;
   }
 

@@ -7,4 +7,6 @@ export interface Clock {
   monotonicMs(): number;
   /** Resolves after `ms`; rejects as soon as the signal fires. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Calls `act` after `ms`, unless what it returns is called before. */
+  after(ms: number, act: () => void): () => void;
 }

@@ -142,6 +142,13 @@ describe("what must not run", () => {
 });
 
 describe("restarts", () => {
+  test("do not wait for times that lie ahead, since the clock was set back", () => {
+    const observed = ended({ since: NOW + 3_600_000 });
+    const records = [{ restartedAt: [NOW + 3_599_000, NOW + 3_600_000] }];
+    const [step] = steps({ ordered, observed, records });
+    expect(step).toMatchObject({ kind: "start", record: { restartedAt: [NOW] } });
+  });
+
   const ordered = [anEntry()];
   const ended = (over: Partial<Observed> = {}) => [
     anObserved({ phase: "stopped", exit: "failure", since: NOW, ...over }),

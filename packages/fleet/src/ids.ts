@@ -39,9 +39,13 @@ export const isDigest = (text: string): text is Digest => DIGEST.test(text);
 /** The name of the instance of `fleet` with this index (counted from 0). */
 export function instanceName(fleet: FleetName, index: number): InstanceName {
   const name = `${fleet}-${String(index).padStart(4, "0")}`;
-  if (!isInstanceName(name)) throw new RangeError(`instance name of ${fleet}: bad index ${index}`);
+  if (!isNameAt(name, index)) throw new RangeError(`instance name of ${fleet}: bad index ${index}`);
   return name;
 }
+
+/** Of a fleet's name and this index, so that no more is to be looked at: it is asked very often. */
+const isNameAt = (name: string, index: number): name is InstanceName =>
+  Number.isSafeInteger(index) && index >= 0 && name.length <= MAX_LABEL_LENGTH;
 
 /**
  * What an incarnation of an instance is called in libvirt and Docker: `school-linux-0042.3`. The

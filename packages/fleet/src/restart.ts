@@ -14,7 +14,8 @@ export type RestartDecision =
  * Decides on an incarnation that exists, is ordered to run, and does not.
  *
  * It starts at once where it never ran or was stopped on order. Otherwise it ended, or a start of
- * it failed (`exit` is absent although there is a record), and its policy says what follows.
+ * it failed (`exit` is absent although there is a record), and its policy says what follows. Times
+ * that lie ahead were noted before the clock was set back, and count for nothing.
  */
 export function decideRestart(
   observed: Observed,
@@ -34,12 +35,15 @@ export function decideRestart(
     return giveUp(observed, record, `${ending}; it is never restarted`);
   }
 
-  const recent = (record?.restartedAt ?? []).filter((at) => at > now - policy.windowMs);
+  const recent = (record?.restartedAt ?? []).filter(
+    (at) => at > now - policy.windowMs && at <= now,
+  );
   if (recent.length >= policy.maxRestarts) {
     const seconds = Math.round(policy.windowMs / 1000);
     return giveUp(observed, record, `${ending}, after ${recent.length} restarts in ${seconds} s`);
   }
-  const endedAt = Math.max(observed.since, recent.at(-1) ?? 0);
+  const since = observed.since <= now ? observed.since : 0;
+  const endedAt = Math.max(since, recent.at(-1) ?? 0);
   const dueAt = endedAt + backoffMs(policy, recent.length);
   if (now < dueAt) return { kind: "wait", untilMs: dueAt, reason: `${ending}; to be restarted` };
   return {

@@ -38,6 +38,7 @@ export class CoordinatorLink extends Link<CoordinatorStore> implements Coordinat
   /** Views may overtake each other; an older one is not taken again. */
   #sent = 0;
   #received = 0;
+  #committedAtMs = 0;
 
   constructor(options: LinkOptions<CoordinatorStore>) {
     super(options);
@@ -73,6 +74,11 @@ export class CoordinatorLink extends Link<CoordinatorStore> implements Coordinat
     await this.caughtUp(revision, signal);
   }
 
+  /** When it last began to commit something. */
+  get committedAtMs(): number {
+    return this.#committedAtMs;
+  }
+
   watch(wake: () => void, signal: AbortSignal): void {
     this.#wakes.add(wake);
     signal.addEventListener("abort", () => this.#wakes.delete(wake), { once: true });
@@ -85,7 +91,13 @@ export class CoordinatorLink extends Link<CoordinatorStore> implements Coordinat
   }
 
   commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome> {
-    return this.request("committing orders", signal, () => this.server.commit(request, NEVER));
+    const { random, conditions } = this.network;
+    this.#committedAtMs = this.network.timeline.nowMs;
+    return this.request("committing orders", signal, () =>
+      random.chance(conditions.rejectRate)
+        ? Promise.resolve({ kind: "rejected", reason: "somebody wrote in between" } as const)
+        : this.server.commit(request, NEVER),
+    );
   }
 
   restore(request: RestoreRequest, signal: AbortSignal): Promise<CommitOutcome> {

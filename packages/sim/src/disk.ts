@@ -3,6 +3,8 @@ import type { SimulatedProcess } from "./process.ts";
 
 /** The files of an agent, which outlive it. */
 export class Disk {
+  /** Whether nothing can be written any more. */
+  isFull = false;
   readonly #files = new Map<string, Uint8Array>();
   readonly #onWrite: () => void;
 
@@ -20,6 +22,7 @@ export class Disk {
       read: async (name) => this.#files.get(name),
       write: async (name, content) => {
         signal.throwIfAborted();
+        if (this.isFull) throw new Error(`writing ${name}: no space left on device`);
         this.#files.set(name, content);
         this.#onWrite();
       },

@@ -8,6 +8,7 @@ import type {
   LogOptions,
   PrepareOptions,
 } from "@evm/drivers";
+import type { Machinery } from "./machinery.ts";
 import type { SimulatedProcess } from "./process.ts";
 
 export type DriverPortOptions = {
@@ -15,6 +16,8 @@ export type DriverPortOptions = {
   readonly process: SimulatedProcess;
   /** Whether a verb that was begun is carried out although the agent that asked is gone. */
   readonly outlivesAgent: boolean;
+  /** What is wrong with the host's runtimes. */
+  readonly machinery: Machinery;
 };
 
 /** A driver as one life of an agent reaches it. */
@@ -27,12 +30,22 @@ export class DriverPort implements Driver {
     this.#options = options;
   }
 
-  probe(signal: AbortSignal): Promise<DriverProbe> {
-    return this.#call(signal, (driver, limited) => driver.probe(limited));
+  /** Never fails: one that hangs is not usable. */
+  async probe(signal: AbortSignal): Promise<DriverProbe> {
+    try {
+      return await this.#call(signal, (driver, limited) => driver.probe(limited));
+    } catch (error) {
+      return { isUsable: false, reason: String(error), remedy: "let it go on" };
+    }
   }
 
   list(signal: AbortSignal): Promise<readonly DriverInstance[]> {
-    return this.#call(signal, (driver, limited) => driver.list(limited));
+    const { machinery } = this.#options;
+    return this.#owed(() =>
+      this.#call(signal, (driver, limited) =>
+        machinery.list(this.kind, () => driver.list(limited), limited),
+      ),
+    );
   }
 
   prepare(spec: InstanceSpec, options: PrepareOptions): Promise<void> {
@@ -46,7 +59,12 @@ export class DriverPort implements Driver {
   }
 
   stop(ref: InstanceRef, options: { graceMs: number; signal: AbortSignal }): Promise<void> {
-    return this.#call(options.signal, (driver, signal) => driver.stop(ref, { ...options, signal }));
+    const { graceMs } = options;
+    return this.#owed(
+      () =>
+        this.#call(options.signal, (driver, signal) => driver.stop(ref, { ...options, signal })),
+      graceMs,
+    );
   }
 
   discard(ref: InstanceRef, signal: AbortSignal): Promise<void> {
@@ -66,15 +84,22 @@ export class DriverPort implements Driver {
     return process.hear(driver.watch(() => process.deliver(onChange), signal));
   }
 
+  /** Notes how long a verb takes that an agent relies on to stop something in time. */
+  #owed<T>(call: () => Promise<T>, allowedMs = 0): Promise<T> {
+    return this.#options.machinery.timed(allowedMs, call);
+  }
+
   async #call<T>(
     signal: AbortSignal,
     verb: (driver: Driver, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const { driver, process, outlivesAgent } = this.#options;
+    const { driver, process, outlivesAgent, machinery } = this.#options;
     process.signal.throwIfAborted();
+    await process.hear(machinery.awake(signal));
+    if (!outlivesAgent) return process.hear(verb(driver, signal));
     const cancel = new AbortController();
     const onAbort = () => {
-      if (!process.signal.aborted || !outlivesAgent) cancel.abort(signal.reason);
+      if (!process.signal.aborted) cancel.abort(signal.reason);
     };
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();

@@ -3,9 +3,6 @@ import type { HostStore } from "@evm/store";
 import { Link, type LinkOptions, NEVER } from "./link.ts";
 import { STORE } from "./network.ts";
 
-/** As long as the store on NATS waits for a grant before it says that nobody leads. */
-const HEARTBEAT_TIMEOUT_MS = 900;
-
 /** The store as one life of an agent reaches it. */
 export class HostLink extends Link<HostStore> implements HostStore {
   readonly host: HostName;
@@ -23,7 +20,7 @@ export class HostLink extends Link<HostStore> implements HostStore {
 
   watchOrders(wake: () => void, signal: AbortSignal): void {
     const { process, name } = this.endpoint;
-    const send = () => this.network.send(STORE, name, () => process.deliver(wake));
+    const send = () => this.network.send(STORE, name, 0, () => process.deliver(wake));
     this.server.watchOrders(send, signal);
     this.network.onHeal(send, signal);
   }
@@ -37,10 +34,12 @@ export class HostLink extends Link<HostStore> implements HostStore {
     return this.request("writing the report", signal, () => this.server.putReport(report, NEVER));
   }
 
+  /** Where nobody answers it is for the caller to give up. */
   heartbeat(heartbeat: Heartbeat, signal: AbortSignal): Promise<LeaseGrant | undefined> {
-    return this.wait("sending a heartbeat", signal, HEARTBEAT_TIMEOUT_MS, ({ resolve }) =>
-      this.network.heartbeat(this.endpoint, heartbeat, resolve),
-    );
+    const { promise, resolve, reject } = Promise.withResolvers<LeaseGrant | undefined>();
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    this.network.heartbeat(this.endpoint, heartbeat, resolve);
+    return promise;
   }
 
   /** Logs and consoles are no state, and not simulated. */

@@ -1,18 +1,22 @@
 /** A host: what runs on it and what lies on its disk outlive the agent that looks after them. */
-import { Agent, type AgentMetrics, type StateDir } from "@evm/agent";
-import { createFakeDriver, type Driver, FakeRuntime } from "@evm/drivers";
+import { Agent, type AgentMetrics } from "@evm/agent";
+import { createFakeDriver, type Driver, type DriverInstance, FakeRuntime } from "@evm/drivers";
 import type { Clock, HostName, InstanceName, Resources } from "@evm/fleet";
 import type { HostStore } from "@evm/store";
 import { Disk } from "./disk.ts";
 import { DriverPort } from "./driver-port.ts";
 import { HostLink } from "./host-link.ts";
 import { NEVER } from "./link.ts";
+import { Machinery } from "./machinery.ts";
 import type { Network } from "./network.ts";
+import type { Excuse } from "./oracles/truth.ts";
 import { SimulatedProcess } from "./process.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { Trace } from "./trace.ts";
 
 const MIB = 1024 * 1024;
+/** How many instances do not end when they are asked to, only by force. */
+const STUBBORN_RATE = 0.15;
 const SLOTS = { prepare: 8, start: 4, stop: 8, discard: 4, isHeldUntilReady: false };
 /** More than all simulated instances, in quarantine or not, ever need. */
 const POOL_MIB = 1024 * 1024;
@@ -20,8 +24,6 @@ const POOL_MIB = 1024 * 1024;
 export type HostOptions = {
   readonly name: HostName;
   readonly capacity: Resources;
-  /** What the agent is told that the machine has; more than the capacity is a lie. */
-  readonly claimed: Resources;
   readonly network: Network;
   readonly server: HostStore;
   /** True time, for what runs here. */
@@ -29,9 +31,6 @@ export type HostOptions = {
   readonly random: SeededRandom;
   readonly trace: Trace;
   readonly metrics: AgentMetrics;
-  /** What the agent is given in place of its drivers and its state directory. */
-  readonly wrapDriver: (driver: Driver) => Driver;
-  readonly wrapStateDir: (stateDir: StateDir) => StateDir;
   /** Called whenever something changed on the host. */
   readonly onChange: () => void;
   /** Called where the agent ends by itself. */
@@ -43,26 +42,36 @@ export class SimulatedHost {
   readonly runtime: FakeRuntime;
   readonly disk: Disk;
   readonly capacity: Resources;
-  /** How fast the machine's clock runs. */
+  readonly machinery: Machinery;
+  /** How fast the machine's clocks run. */
   clockRate = 1;
+  /** By how much its wall clock was set. */
+  wallOffsetMs = 0;
   /** Whether its runtimes finish what a killed agent began. */
   finishesVerbs = false;
   readonly #options: HostOptions;
   #process: SimulatedProcess | undefined;
   #lives = 0;
+  /** When its agent last began anew, and when it last thawed. */
+  #startedAtMs = 0;
+  #thawedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: HostOptions) {
     this.#options = options;
     this.name = options.name;
     this.capacity = options.capacity;
-    const { clock, onChange } = options;
+    const { clock, onChange, network } = options;
     this.disk = new Disk(onChange);
     const random = options.random.fork("runtime");
     this.runtime = new FakeRuntime({
       clock,
       random: random.next,
-      program: () => ({ readyAfterMs: random.integer(200, 3_000) }),
+      program: () => ({
+        readyAfterMs: random.integer(200, 3_000),
+        isStubborn: random.chance(STUBBORN_RATE),
+      }),
     });
+    this.machinery = new Machinery(network.timeline, options.random.fork("lies"), onChange);
     this.runtime.onChange(onChange, NEVER);
   }
 
@@ -80,9 +89,9 @@ export class SimulatedHost {
   start(): void {
     if (this.#process !== undefined) return;
     const { network, trace, onDefect } = this.#options;
-    const { clockRate } = this;
-    const process = new SimulatedProcess({ timeline: network.timeline, clockRate });
+    const process = new SimulatedProcess(network.timeline, this);
     this.#process = process;
+    this.#startedAtMs = network.timeline.nowMs;
     this.#lives += 1;
     trace.add(`${this.address} agent starts`);
     const ended = (how: string) => {
@@ -103,6 +112,27 @@ export class SimulatedHost {
     this.#options.trace.add(`${this.address} agent is killed`);
   }
 
+  /** Stops the agent as by SIGSTOP; what runs goes on. Returns what lets it go on. */
+  freeze(losesMessages: boolean): () => void {
+    const process = this.#process;
+    process?.freeze(losesMessages);
+    return () => {
+      process?.thaw();
+      this.#thawedAtMs = this.#options.network.timeline.nowMs;
+    };
+  }
+
+  /** What kept its agent, at some time since then, from ending an instance that it owes to end. */
+  excuses(instance: DriverInstance, sinceMs: number): readonly Excuse[] {
+    const found: Excuse[] = [];
+    const isFrozen = this.#process?.isFrozen === true || this.#thawedAtMs >= sinceMs;
+    if (isFrozen) found.push("frozen");
+    if (this.#process === undefined || this.#startedAtMs >= sinceMs) found.push("restarted");
+    if (this.machinery.hasFailedSince(sinceMs)) found.push("driver failed");
+    if (this.machinery.hasLiedOf(instance)) found.push("driver lied");
+    return found;
+  }
+
   /** Kills the agent and everything that runs. */
   losePower(): void {
     this.kill();
@@ -115,13 +145,13 @@ export class SimulatedHost {
   }
 
   #agent(process: SimulatedProcess): Agent {
-    const { network, server, trace, metrics, wrapDriver, wrapStateDir, claimed } = this.#options;
+    const { network, server, trace, metrics } = this.#options;
     const endpoint = { name: this.address, process };
-    const { runtime } = this;
+    const { runtime, machinery, capacity } = this;
     const outlivesAgent = this.finishesVerbs;
     const driverOf = (kind: Driver["kind"]) => {
-      const driver = wrapDriver(createFakeDriver({ kind, runtime }));
-      return new DriverPort({ driver, process, outlivesAgent });
+      const driver = createFakeDriver({ kind, runtime });
+      return new DriverPort({ driver, process, outlivesAgent, machinery });
     };
     const totalBytes = POOL_MIB * MIB;
     const pool = { name: "main", totalBytes, freeBytes: totalBytes, artifacts: [] };
@@ -129,10 +159,10 @@ export class SimulatedHost {
       store: new HostLink({ endpoint, network, server }),
       drivers: [driverOf("container"), driverOf("vm")],
       images: { status: async () => [pool] },
-      stateDir: wrapStateDir(this.disk.openFor(process)),
+      stateDir: this.disk.openFor(process),
       labels: {},
-      machine: { cpus: claimed.vcpuMillis / 1000, memoryBytes: claimed.memoryMib * MIB },
-      reserve: { vcpus: 0, memoryMib: 0, diskMib: POOL_MIB - claimed.diskMib },
+      machine: { cpus: capacity.vcpuMillis / 1000, memoryBytes: capacity.memoryMib * MIB },
+      reserve: { vcpus: 0, memoryMib: 0, diskMib: POOL_MIB - capacity.diskMib },
       slots: { container: SLOTS, vm: SLOTS },
       clock: process.clock,
       random: this.#options.random.fork(`agent ${this.#lives}`).next,

@@ -1,2 +1,2 @@
 export { createWorldMetrics, type RunOptions, type RunOutcome, runSeed } from "./run.ts";
-export { SOUND, type Variant } from "./variant.ts";
+export { SCENARIOS, type Scenario } from "./scenario.ts";

@@ -53,9 +53,11 @@ export class Link<Server extends StoreConnection> implements StoreConnection {
     return this.wait(doing, signal, REQUEST_TIMEOUT_MS, (settle) => {
       const reply = (act: () => void) => {
         if (network.random.chance(network.conditions.answerLossRate)) return;
-        network.send(STORE, name, () => process.deliver(act));
+        network.send(STORE, name, 0, () => process.receive(act));
       };
-      network.send(name, STORE, () => {
+      const storeMs = network.random.between(0, network.conditions.maxStoreMs);
+      network.send(name, STORE, storeMs, () => {
+        if (!network.isStoreThere) return;
         effect().then(
           (value) => reply(() => settle.resolve(value)),
           (error: unknown) => reply(() => settle.reject(error)),
@@ -84,14 +86,12 @@ export class Link<Server extends StoreConnection> implements StoreConnection {
       return promise;
     }
     signal.addEventListener("abort", onAbort, { once: true });
-    const late = this.network.timeline.after(timeoutMs, () =>
-      this.endpoint.process.deliver(() =>
-        reject(new StoreError("unavailable", `${doing}: no answer in time`)),
-      ),
+    const cancel = this.endpoint.process.clock.after(timeoutMs, () =>
+      reject(new StoreError("unavailable", `${doing}: no answer in time`)),
     );
     begin({ resolve, reject });
     return promise.finally(() => {
-      late.cancel();
+      cancel();
       signal.removeEventListener("abort", onAbort);
     });
   }

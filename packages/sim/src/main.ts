@@ -1,55 +1,42 @@
-/** `pnpm sim --seed N` replays one seed with its trace; `pnpm sim --seeds 200` runs a batch. */
-import { performance } from "node:perf_hooks";
-import { parseArgs } from "node:util";
-import { createWorldMetrics, type RunOutcome, runSeed } from "./run.ts";
+/** `npm run sim -- --help` says what this does. */
+import { systemClock } from "@evm/telemetry";
+import { runBatch } from "./batch.ts";
+import { parseCommandLine, USAGE } from "./command-line.ts";
+import { tryMutations } from "./mutations.ts";
+import { createWorldMetrics, runSeed, type Selection } from "./run.ts";
 
-const USAGE = "usage: pnpm sim --seed N | --seeds COUNT [--from N]\n";
-const HOUR_MS = 3_600_000;
+const print = (line: string) => process.stdout.write(`${line}\n`);
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: { seed: { type: "string" }, seeds: { type: "string" }, from: { type: "string" } },
-  });
-  const { seed, seeds, from = "1" } = values;
-  if (seed !== undefined) return replay(Number(seed));
-  if (seeds !== undefined) return batch(Number(from), Number(seeds));
-  process.stderr.write(USAGE);
-  return 2;
-}
-
-async function replay(seed: number): Promise<number> {
-  const print = (line: string) => process.stdout.write(`${line}\n`);
-  const outcome = await runSeed({ seed, metrics: createWorldMetrics(), print });
-  print(describe(outcome));
-  return outcome.violations.length === 0 ? 0 : 1;
-}
-
-async function batch(from: number, count: number): Promise<number> {
-  const metrics = createWorldMetrics();
-  const begunMs = performance.now();
-  let failures = 0;
-  let simulatedMs = 0;
-  for (let seed = from; seed < from + count; seed += 1) {
-    const outcome = await runSeed({ seed, metrics });
-    simulatedMs += outcome.simulatedMs;
-    if (outcome.violations.length === 0) continue;
-    failures += 1;
-    process.stdout.write(`${describe(outcome)}\n`);
+  const { command, selectionOf } = parseCommandLine(process.argv.slice(2));
+  switch (command.kind) {
+    case "help":
+      print(USAGE);
+      return 2;
+    case "replay":
+      return replay(selectionOf(command.seed));
+    case "mutations":
+      return tryMutations(print);
+    case "batch": {
+      const { failures } = await runBatch({ ...command, selectionOf, clock: systemClock, print });
+      return failures.length === 0 ? 0 : 1;
+    }
   }
-  const seconds = (performance.now() - begunMs) / 1000;
-  const hours = simulatedMs / HOUR_MS;
-  process.stdout.write(
-    `${count} seeds, ${failures} failed; ${hours.toFixed(2)} simulated hours in ` +
-      `${seconds.toFixed(1)} s: ${(count / seconds).toFixed(1)} seeds/s, ` +
-      `${(hours / seconds).toFixed(3)} simulated hours/s\n`,
-  );
-  return failures === 0 ? 0 : 1;
 }
 
-function describe({ seed, digest, violations, simulatedMs }: RunOutcome): string {
+async function replay(selection: Selection): Promise<number> {
+  const outcome = await runSeed({ ...selection, metrics: createWorldMetrics(), print });
+  const { digest, violations, simulatedMs } = outcome;
+  const result = violations.length === 0 ? "all is well" : violations.join("; ");
   const seconds = Math.round(simulatedMs / 1000);
-  const outcome = violations.length === 0 ? "all is well" : violations.join("; ");
-  return `seed ${seed} (${digest}, ${seconds} s simulated): ${outcome}`;
+  print(`seed ${selection.seed} (${digest}, ${seconds} s simulated): ${result}`);
+  return violations.length === 0 ? 0 : 1;
 }
 
-process.exitCode = await main();
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof Error)) throw error;
+  process.stderr.write(`sim: ${error.message}\n`);
+  process.exitCode = 2;
+}

@@ -27,6 +27,10 @@ export type Conditions = {
   readonly maxViewLagMs: number;
   /** How often a host is given orders from before the newest. */
   readonly staleOrdersRate: number;
+  /** How long the store takes for each request, at most. */
+  readonly maxStoreMs: number;
+  /** How often a commit is refused for no fault of its own. */
+  readonly rejectRate: number;
 };
 
 export const CALM: Conditions = {
@@ -37,6 +41,8 @@ export const CALM: Conditions = {
   pingLossRate: 0,
   maxViewLagMs: 0,
   staleOrdersRate: 0,
+  maxStoreMs: 0,
+  rejectRate: 0,
 };
 
 /** Who sends and hears: one life of one program. */
@@ -50,6 +56,13 @@ type Listener<Input, Output> = {
 /** How many earlier orders of a host may still come to it. */
 const KEPT_ORDERS = 4;
 
+/** What of the servers between programs is away. */
+export type Outage =
+  /** The streams have no leader: what is asked of the store is not answered, messages still go. */
+  | "store"
+  /** Every server is down: nothing goes. */
+  | "bus";
+
 export class Network {
   conditions: Conditions = CALM;
   readonly timeline: Timeline;
@@ -59,20 +72,46 @@ export class Network {
   readonly #mute = new Set<string>();
   readonly #heartbeats = new Set<Listener<Heartbeat, LeaseGrant | undefined>>();
   readonly #pings = new Set<Listener<Ping, void>>();
+  readonly #outages = new Set<Outage>();
   readonly #onHeal = new Set<() => void>();
+  readonly #changedAtMs = new Map<string, number>();
+  #busChangedAtMs = 0;
   readonly #orders = new Map<HostName, Orders[]>();
   /** Until when each host was promised that nobody else runs what it runs; in true time. */
   readonly leasedUntilMs = new Map<HostName, number>();
 
-  constructor(timeline: Timeline, random: SeededRandom) {
+  readonly #onGrant: () => void;
+
+  /** @param onGrant called whenever a host is promised a lease */
+  constructor(timeline: Timeline, random: SeededRandom, onGrant: () => void) {
     this.timeline = timeline;
     this.random = random;
+    this.#onGrant = onGrant;
+  }
+
+  /** Something of the servers goes away, or comes back. */
+  setOutage(outage: Outage, isAway: boolean): void {
+    if (isAway) this.#outages.add(outage);
+    else this.#outages.delete(outage);
+    if (outage === "bus") this.#busChangedAtMs = this.timeline.nowMs;
+    if (!isAway) this.#healed();
+  }
+
+  /** When somebody was last cut off, or came back. */
+  changedAtMs(name: string): number {
+    return Math.max(this.#busChangedAtMs, this.#changedAtMs.get(name) ?? 0);
+  }
+
+  /** False while the store answers nothing that is asked of it. */
+  get isStoreThere(): boolean {
+    return this.#outages.size === 0;
   }
 
   /** Puts somebody on another side than the store; 0 brings it back. */
   moveTo(side: number, name: string): void {
     if (side === STORE_SIDE) this.#sides.delete(name);
     else this.#sides.set(name, side);
+    this.#changedAtMs.set(name, this.timeline.nowMs);
     if (side === STORE_SIDE) this.#healed();
   }
 
@@ -80,6 +119,7 @@ export class Network {
   impair(name: string, how: "deaf" | "mute" | undefined): void {
     this.#deaf.delete(name);
     this.#mute.delete(name);
+    this.#changedAtMs.set(name, this.timeline.nowMs);
     if (how === "deaf") this.#deaf.add(name);
     if (how === "mute") this.#mute.add(name);
     if (how === undefined) this.#healed();
@@ -94,10 +134,10 @@ export class Network {
     listen(this.#onHeal, heal, signal);
   }
 
-  /** Carries one message; `arrive` is called unless it is lost. */
-  send(from: string, to: string, arrive: () => void): void {
-    if (this.random.chance(this.conditions.lossRate)) return;
-    this.follow(from, to, 0, arrive);
+  /** Carries one message, which sets out after `lagMs`; `arrive` is called unless it is lost. */
+  send(from: string, to: string, lagMs: number, arrive: () => void): void {
+    if (this.conditions.lossRate > 0 && this.random.chance(this.conditions.lossRate)) return;
+    this.follow(from, to, lagMs, arrive);
   }
 
   /** As `send`, for what is sent again when it is lost. */
@@ -120,7 +160,7 @@ export class Network {
     for (const { endpoint, call } of this.#pings) {
       const { name: to, process } = endpoint;
       if (to === from || this.random.chance(this.conditions.pingLossRate)) continue;
-      this.send(from, to, () => process.deliver(() => call(ping)));
+      this.send(from, to, 0, () => process.receive(() => call(ping)));
     }
   }
 
@@ -135,18 +175,19 @@ export class Network {
       const before = this.leasedUntilMs.get(heartbeat.host) ?? 0;
       if (process.signal.aborted) return;
       this.leasedUntilMs.set(heartbeat.host, Math.max(before, sentAtMs + leaseMs));
+      this.#onGrant();
     };
     for (const { endpoint, call } of this.#heartbeats) {
       const { name: to, process: listener } = endpoint;
       const hear = () => {
         const grant = call(heartbeat);
         if (grant === undefined) return;
-        this.send(to, from, () => {
+        this.send(to, from, 0, () => {
           granted(grant);
-          process.deliver(() => answer(grant));
+          process.receive(() => answer(grant));
         });
       };
-      this.send(from, to, () => listener.deliver(hear));
+      this.send(from, to, 0, () => listener.receive(hear));
     }
   }
 
@@ -165,7 +206,8 @@ export class Network {
   }
 
   #carries(from: string, to: string): boolean {
-    const isTogether = this.#side(from) === this.#side(to);
+    if (this.#outages.has("bus")) return false;
+    const isTogether = this.#sides.size === 0 || this.#side(from) === this.#side(to);
     return isTogether && !this.#mute.has(from) && !this.#deaf.has(to);
   }
 

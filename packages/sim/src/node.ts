@@ -9,6 +9,8 @@ import type { Trace } from "./trace.ts";
 
 /** A coordinator that starts while it cannot reach the store tries again after this. */
 const CONNECT_RETRY_MS = 1_000;
+/** A shorter freeze leaves time for the heartbeats that were sent meanwhile: half a lease. */
+const PAUSE_MS = 3_100;
 
 export type NodeOptions = {
   readonly id: string;
@@ -30,11 +32,14 @@ type Life = {
 
 export class SimulatedNode {
   readonly id: string;
-  /** How fast the machine's clock runs. */
+  /** How fast the machine's clocks run. */
   clockRate = 1;
+  /** By how much its wall clock was set. */
+  wallOffsetMs = 0;
   readonly #options: NodeOptions;
   #life: Life | undefined;
   #lives = 0;
+  #listeningSinceMs = 0;
 
   constructor(options: NodeOptions) {
     this.#options = options;
@@ -61,6 +66,7 @@ export class SimulatedNode {
     }
     this.#lives += 1;
     trace.add(`${this.address} starts`);
+    this.#listeningSinceMs = network.timeline.nowMs;
     const life = this.#newLife();
     const { process, coordinator } = life;
     this.#life = life;
@@ -79,10 +85,28 @@ export class SimulatedNode {
     this.#options.trace.add(`${this.address} is killed`);
   }
 
+  /** Stops it as by SIGSTOP; returns what lets it go on. */
+  freeze(losesMessages: boolean): () => void {
+    const { timeline } = this.#options.network;
+    const process = this.#life?.process;
+    const begunMs = timeline.nowMs;
+    process?.freeze(losesMessages);
+    return () => {
+      process?.thaw();
+      if (timeline.nowMs - begunMs >= PAUSE_MS) this.#listeningSinceMs = timeline.nowMs;
+    };
+  }
+
+  /** For how long it could hear hosts, without a pause, when it sent its last commit. */
+  get listenedMs(): number {
+    const { network } = this.#options;
+    const sinceMs = Math.max(this.#listeningSinceMs, network.changedAtMs(this.address));
+    return (this.#life?.link.committedAtMs ?? 0) - sinceMs;
+  }
+
   #newLife(): Life {
     const { id, network, server, random, trace, metrics, lease } = this.#options;
-    const { clockRate } = this;
-    const process = new SimulatedProcess({ timeline: network.timeline, clockRate });
+    const process = new SimulatedProcess(network.timeline, this);
     const link = new CoordinatorLink({
       endpoint: { name: this.address, process },
       network,

@@ -4,44 +4,51 @@
  * it thaws, and a killed one does and hears nothing any more, as after SIGSTOP and `kill -9`.
  */
 import type { Clock } from "@evm/fleet";
+import { AbortListeners } from "./abort.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** What a clock says at the beginning of the world: milliseconds since 1970. */
-const EPOCH_MS = 1_800_000_000_000;
+export const EPOCH_MS = 1_800_000_000_000;
 
-export type ProcessOptions = {
-  readonly timeline: Timeline;
-  /** How fast its machine's clock runs; 1 is true time. */
+/** The clocks of a machine. */
+export type Machine = {
+  /** How fast they run; 1 is true time. Read when a program starts. */
   readonly clockRate: number;
+  /** By how much the wall clock was set forward or back; the monotonic one never is. */
+  readonly wallOffsetMs: number;
 };
 
 export class SimulatedProcess {
   readonly clock: Clock;
   readonly #end = new AbortController();
+  readonly #listeners = new AbortListeners();
   readonly #held: (() => void)[] = [];
   #isFrozen = false;
+  #losesMessages = false;
 
-  constructor({ timeline, clockRate }: ProcessOptions) {
+  constructor(timeline: Timeline, machine: Machine) {
+    const { clockRate } = machine;
     const monotonicMs = () => timeline.nowMs * clockRate;
+    const after = (ms: number, act: () => void) =>
+      timeline.after(ms / clockRate, () => this.deliver(act));
     this.clock = {
       monotonicMs,
-      now: () => EPOCH_MS + Math.floor(monotonicMs()),
+      now: () => EPOCH_MS + Math.floor(monotonicMs()) + machine.wallOffsetMs,
+      after,
       sleep: (ms, signal) => {
         const { promise, resolve, reject } = Promise.withResolvers<void>();
         if (signal.aborted) {
           reject(signal.reason);
           return promise;
         }
-        const onAbort = () => {
-          due.cancel();
+        const forget = this.#listeners.add(signal, () => {
+          cancel();
           reject(signal.reason);
-        };
-        const wake = () => {
-          signal.removeEventListener("abort", onAbort);
+        });
+        const cancel = after(ms, () => {
+          forget();
           resolve();
-        };
-        const due = timeline.after(ms / clockRate, () => this.deliver(wake));
-        signal.addEventListener("abort", onAbort, { once: true });
+        });
         return promise;
       },
     };
@@ -50,6 +57,10 @@ export class SimulatedProcess {
   /** Fires when it is killed. */
   get signal(): AbortSignal {
     return this.#end.signal;
+  }
+
+  get isFrozen(): boolean {
+    return this.#isFrozen;
   }
 
   /** Lets it hear of something now, or when it thaws; never once it was killed. */
@@ -62,12 +73,11 @@ export class SimulatedProcess {
   /** Waits for an answer from this machine; hears it only while it is not frozen. */
   hear<T>(answer: Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const onKill = () => reject(this.signal.reason);
+    const forget = this.#listeners.add(this.signal, () => reject(this.signal.reason));
     const settle = (act: () => void) => {
-      this.signal.removeEventListener("abort", onKill);
+      forget();
       this.deliver(act);
     };
-    this.signal.addEventListener("abort", onKill, { once: true });
     answer.then(
       (value) => settle(() => resolve(value)),
       (error: unknown) => settle(() => reject(error)),
@@ -75,8 +85,15 @@ export class SimulatedProcess {
     return promise;
   }
 
-  freeze(): void {
+  /** Hears a message from outside; what comes while it is frozen may be gone when it thaws. */
+  receive(act: () => void): void {
+    if (!this.#isFrozen || !this.#losesMessages) this.deliver(act);
+  }
+
+  /** @param losesMessages whether the other side gives up on somebody who does not read */
+  freeze(losesMessages: boolean): void {
     this.#isFrozen = true;
+    this.#losesMessages = losesMessages;
   }
 
   thaw(): void {

@@ -4,42 +4,51 @@ import { createCoordinatorMetrics } from "@evm/coordinator";
 import { Metrics } from "@evm/telemetry";
 import { Faults } from "./faults.ts";
 import { acknowledged } from "./oracles/acknowledged.ts";
+import { availability } from "./oracles/availability.ts";
+import { calm } from "./oracles/calm.ts";
 import { capacity } from "./oracles/capacity.ts";
 import { unsettled } from "./oracles/convergence.ts";
 import { data } from "./oracles/data.ts";
+import { type Excused, isolation } from "./oracles/isolation.ts";
 import { lease } from "./oracles/lease.ts";
 import { singleRun } from "./oracles/single-run.ts";
 import { succession } from "./oracles/succession.ts";
+import { EPOCH_MS } from "./process.ts";
+import type { Scenario } from "./scenario.ts";
 import { SeededRandom } from "./seeded-random.ts";
-import { SOUND, type Variant } from "./variant.ts";
 import { Workload } from "./workload.ts";
-import { World, type WorldMetrics } from "./world.ts";
+import { LEASE_MS, World, type WorldMetrics } from "./world.ts";
 
-/** How long things go wrong. */
-const FAULTS_MS = 60_000;
-/**
- * How long the world may take to rest once all is well (I7): a step that failed for good is tried
- * again after a minute, guests are given half a minute to end, and a rolling update of a small
- * fleet does one after the other.
- */
-const REST_MS = 300_000;
 const REST_LOOK_MS = 1_000;
+const DISK_MIB = 65_536;
 
-export type RunOptions = {
+/** What of a seed is run: all of it, or what was found to be enough to break it. */
+export type Selection = {
   readonly seed: number;
+  readonly scenario: Scenario;
+  /** The only kinds of faults; undefined: those that the seed draws. */
+  readonly only: readonly string[] | undefined;
+  /** Episodes that do not strike, by number. */
+  readonly without: readonly number[];
+};
+
+export type RunOptions = Selection & {
   readonly metrics: WorldMetrics;
-  readonly variant?: Variant;
   /** Given the trace, line by line. */
   readonly print?: (line: string) => void;
 };
 
 export type RunOutcome = {
-  readonly seed: number;
   /** Of the trace; the same for every run of the seed. */
   readonly digest: string;
   /** "I1: what broke it"; empty where all is well. */
   readonly violations: readonly string[];
   readonly simulatedMs: number;
+  /** Kinds of faults that were switched on, and how many episodes there were. */
+  readonly kinds: readonly string[];
+  readonly episodes: number;
+  /** What I2 was excused for, and how often. */
+  readonly excused: Readonly<Record<string, number>>;
 };
 
 /** What the programs of all worlds count on. */
@@ -50,51 +59,72 @@ export const createWorldMetrics = (): WorldMetrics => ({
 
 /** Runs one seed to its end or its first violation. */
 export async function runSeed(options: RunOptions): Promise<RunOutcome> {
-  const { seed, metrics, variant = SOUND, print } = options;
+  const { seed, scenario, metrics, print } = options;
   const random = new SeededRandom(seed);
   const writes = () => workload.acknowledged();
-  const vcpuMillis = 1_000 * random.integer(6, 12);
-  const world = new World(
+  const vcpuMillis = 1_000 * random.integer(...scenario.vcpus);
+  const excused: Excused = new Map();
+  const world: World = new World(
     {
       random: random.fork("world"),
-      hosts: 3,
-      coordinators: 2,
-      capacity: { vcpuMillis, memoryMib: 16_384, diskMib: 65_536 },
-      variant,
+      hosts: scenario.hosts,
+      coordinators: scenario.coordinators,
+      capacity: { vcpuMillis, memoryMib: scenario.memoryMib, diskMib: DISK_MIB },
       metrics,
       print,
     },
-    [singleRun(), lease(), capacity(), data(), succession(), acknowledged(writes)],
+    [
+      singleRun(),
+      lease(),
+      isolation(LEASE_MS, excused),
+      capacity(),
+      data(),
+      succession(),
+      acknowledged(writes),
+      availability(() => world.reports(), EPOCH_MS),
+      calm(() => world.listenedMs()),
+    ],
   );
-  const workload = new Workload({ world, random: random.fork("workload"), maxReplicas: 4 });
-  const faults = new Faults(world, random.fork("faults"));
+  const workload = new Workload({ ...scenario, world, random: random.fork("workload") });
+  const faults = new Faults(world, random.fork("faults"), {
+    gapMs: scenario.gapMs,
+    only: options.only && new Set(options.only),
+    without: new Set(options.without),
+  });
   faults.begin();
   world.start();
   workload.begin();
-  await world.runUntil(FAULTS_MS);
+  await world.runUntil(scenario.faultsMs);
   workload.end();
   faults.heal();
-  await rest(world);
-  const { violations, timeline, trace } = world;
-  const outcome = { seed, digest: trace.digest(), violations, simulatedMs: timeline.nowMs };
+  await rest(world, scenario.restMs);
   world.end();
-  return outcome;
+  const { violations, timeline, trace } = world;
+  return {
+    digest: trace.digest(),
+    violations,
+    simulatedMs: timeline.nowMs,
+    kinds: faults.kinds,
+    episodes: faults.episodes,
+    excused: Object.fromEntries(excused),
+  };
 }
 
 /** I7: lets time pass until everything is as declared. */
-async function rest(world: World): Promise<void> {
+async function rest(world: World, restMs: number): Promise<void> {
   const beganMs = world.timeline.nowMs;
   for (;;) {
     const nowMs = world.timeline.nowMs;
     await world.runUntil(nowMs + REST_LOOK_MS);
     if (world.violations.length > 0) return;
     const waiting = world.waiting();
-    const open = waiting === undefined ? ["nobody leads"] : unsettled(world.truth(), waiting);
+    const truth = world.lookAtAll();
+    const open = waiting === undefined ? ["nobody leads"] : unsettled(truth, waiting);
     if (open.length === 0) {
       world.trace.add(`at rest after ${Math.round(nowMs - beganMs)} ms`);
       return;
     }
-    if (nowMs - beganMs < REST_MS) continue;
+    if (nowMs - beganMs < restMs) continue;
     for (const text of open) world.violate("I7", text);
     return;
   }

@@ -7,7 +7,8 @@ type Event = {
   isCancelled: boolean;
 };
 
-export type Scheduled = { readonly cancel: () => void };
+/** Between two turns of the event loop, for what else this process has to do. */
+const EVENTS_PER_TURN = 1_000;
 
 export class Timeline {
   /** A binary heap: the next event is the first. */
@@ -20,28 +21,50 @@ export class Timeline {
     return this.#nowMs;
   }
 
-  after(ms: number, act: () => void): Scheduled {
+  /** Calls `act` after `ms`, unless what it returns is called before. */
+  after(ms: number, act: () => void): () => void {
     const atMs = this.#nowMs + Math.max(0, ms);
     const event: Event = { atMs, number: this.#count++, act, isCancelled: false };
     this.#heap.push(event);
     this.#rise(this.#heap.length - 1);
-    return {
-      cancel: () => {
-        event.isCancelled = true;
-      },
+    return () => {
+      event.isCancelled = true;
     };
   }
 
-  /** Lets the next event happen with all that follows from it at once; false: none is left. */
-  async step(): Promise<boolean> {
-    for (let event = this.#take(); event !== undefined; event = this.#take()) {
-      if (event.isCancelled) continue;
-      this.#nowMs = event.atMs;
-      event.act();
-      await settle();
-      return true;
-    }
-    return false;
+  /**
+   * Lets events happen, each with all that follows from it without a wait for time, for as long as
+   * `goesOn`, which is asked before each and after the last, and there are any.
+   */
+  run(goesOn: () => boolean): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const settled = Promise.resolve();
+    let left = EVENTS_PER_TURN;
+    const step = () => {
+      try {
+        const event = goesOn() ? this.#next() : undefined;
+        if (event === undefined) return resolve();
+        this.#nowMs = event.atMs;
+        event.act();
+      } catch (error) {
+        return reject(error);
+      }
+      left -= 1;
+      if (left > 0) return void settled.then(onSettled);
+      left = EVENTS_PER_TURN;
+      setImmediate(step);
+    };
+    // A tick begins once every microtask has run. Nothing in the world does I/O, so that is all
+    // that follows from an event.
+    const onSettled = () => process.nextTick(step);
+    setImmediate(step);
+    return promise;
+  }
+
+  #next(): Event | undefined {
+    let event = this.#take();
+    while (event?.isCancelled === true) event = this.#take();
+    return event;
   }
 
   #take(): Event | undefined {
@@ -88,9 +111,3 @@ export class Timeline {
     return a.atMs === b.atMs ? a.number < b.number : a.atMs < b.atMs;
   }
 }
-
-/**
- * Resolves once every microtask has run: all that follows without a wait for time. Nothing in the
- * world does I/O, so nothing else is ever awaited.
- */
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

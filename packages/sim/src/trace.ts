@@ -34,25 +34,29 @@ export class Trace {
 
   /** The log of one program: part of what is printed, and not of the digest. */
   log(program: string): Log {
-    const write = (level: string, text: string, fields: LogFields = {}) => {
-      const { print, onRefusedPlan } = this.#options;
+    const { print, onRefusedPlan } = this.#options;
+    const write = (level: string, text: string, fields: LogFields) => {
       if (level === "error" && "invariant" in fields) {
         onRefusedPlan(`${program}: ${text}: ${String(fields["text"])}`);
       }
-      if (print === undefined || level === "debug") return;
+      if (print === undefined) return;
       const shown = Object.entries(fields).map(
         ([name, value]) => `${name}=${value instanceof Error ? errorText(value) : String(value)}`,
       );
       print(`${this.#stamp()}    ${program}: ${text}  ${shown.join(" ")}`);
     };
+    const unread = () => undefined;
     const logWith = (own: LogFields): Log => ({
-      debug: (text, fields) => write("debug", text, { ...own, ...fields }),
-      info: (text, fields) => write("info", text, { ...own, ...fields }),
-      warn: (text, fields) => write("warn", text, { ...own, ...fields }),
+      debug: unread,
+      info:
+        print === undefined ? unread : (text, fields) => write("info", text, { ...own, ...fields }),
+      warn:
+        print === undefined ? unread : (text, fields) => write("warn", text, { ...own, ...fields }),
       error: (text, fields) => write("error", text, { ...own, ...fields }),
-      child: (fields) => logWith({ ...own, ...fields }),
+      child: (fields) => (print === undefined ? log : logWith({ ...own, ...fields })),
     });
-    return logWith({});
+    const log = logWith({});
+    return log;
   }
 
   #stamp(): string {

@@ -20,15 +20,19 @@ import type { Acknowledged } from "./oracles/acknowledged.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { World } from "./world.ts";
 
-const MIN_PAUSE_MS = 500;
-const MAX_PAUSE_MS = 8_000;
-const NAMES = ["web", "db", "lab"].filter(isFleetName);
+/** When the first fleet is declared, and how soon another follows. */
+const DECLARE_FROM_MS = 2_000;
+const DECLARE_GAP_MS = 300;
+/** Such a share of a fleet may be replaced at once, in large fleets. */
+const UPDATE_SHARE = 0.1;
 
 export type WorkloadOptions = {
   readonly world: World;
   readonly random: SeededRandom;
-  /** Of one fleet. */
-  readonly maxReplicas: number;
+  readonly fleets: number;
+  /** Of all fleets together, about. */
+  readonly instances: number;
+  readonly pauseMs: readonly [least: number, most: number];
 };
 
 /** A write on its way: how to read its key, and what to say of it. */
@@ -42,11 +46,14 @@ type Request = {
 
 export class Workload {
   readonly #options: WorkloadOptions;
+  readonly #names: readonly FleetName[];
   readonly #acknowledged = new Map<string, Acknowledged>();
   #isOver = false;
 
   constructor(options: WorkloadOptions) {
     this.#options = options;
+    const names = Array.from({ length: options.fleets }, (_, at) => `f${at + 1}`);
+    this.#names = names.filter(isFleetName);
   }
 
   /** The newest write of each key that was acknowledged. */
@@ -54,13 +61,21 @@ export class Workload {
     return this.#acknowledged.values();
   }
 
-  /** Keeps changing things until `end`. */
+  /** Declares fleets, then keeps changing things until `end`. */
   begin(): void {
-    const { world, random } = this.#options;
-    world.timeline.after(random.between(MIN_PAUSE_MS, MAX_PAUSE_MS), () => {
+    const { timeline } = this.#options.world;
+    this.#names.forEach((_, at) => {
+      timeline.after(DECLARE_FROM_MS + at * DECLARE_GAP_MS, () => this.#change());
+    });
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    const { world, random, pauseMs } = this.#options;
+    world.timeline.after(random.between(...pauseMs), () => {
       if (this.#isOver) return;
       this.#change();
-      this.begin();
+      this.#goOn();
     });
   }
 
@@ -115,9 +130,10 @@ export class Workload {
 
   #changeFleet(link: CoordinatorLink): Request | undefined {
     const { random } = this.#options;
-    const name = random.pick(NAMES);
+    const { fleets } = link.control();
+    const name = this.#names.find((one) => !fleets.has(one)) ?? random.pick(this.#names);
     if (name === undefined) return undefined;
-    const before = link.control().fleets.get(name);
+    const before = fleets.get(name);
     const value = before === undefined ? this.#newFleet(name) : this.#changed(before.value);
     if (value === undefined) return undefined;
     return {
@@ -130,10 +146,11 @@ export class Workload {
   }
 
   #newFleet(name: FleetName): FleetRecord {
-    const { random, maxReplicas } = this.#options;
+    const { random } = this.#options;
+    const replicas = this.#replicas();
     return this.#record({
       name,
-      replicas: random.integer(1, maxReplicas),
+      replicas,
       labels: {},
       template: this.#template(),
       placement: {
@@ -149,7 +166,7 @@ export class Workload {
         maxBackoffMs: 4_000,
       },
       update: {
-        maxUnavailable: random.integer(1, 2),
+        maxUnavailable: random.integer(1, Math.max(2, replicas * UPDATE_SHARE)),
         maxSurge: 0,
         failureThreshold: 1,
         onFailure: "pause",
@@ -161,12 +178,12 @@ export class Workload {
 
   #changed(record: FleetRecord): FleetRecord | undefined {
     if (record.state === "deleting") return undefined;
-    const { random, maxReplicas } = this.#options;
+    const { random } = this.#options;
     const { spec } = record;
     const kind = random.pick(["scale", "template", "wish", "wish", "delete"] as const);
     switch (kind) {
       case "scale": {
-        const replicas = random.integer(0, maxReplicas);
+        const replicas = this.#replicas();
         const wishes = record.wishes.filter((wish) => wish.index < replicas);
         return { ...record, spec: { ...spec, replicas }, wishes };
       }
@@ -179,6 +196,11 @@ export class Workload {
       case undefined:
         return undefined;
     }
+  }
+
+  #replicas(): number {
+    const { random, instances, fleets } = this.#options;
+    return random.integer(0, (2 * instances) / fleets);
   }
 
   /** Stops, starts or restarts one instance. */

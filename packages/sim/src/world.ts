@@ -1,36 +1,38 @@
 /**
  * A whole pool in one process: the production coordinators and agents on simulated machines, the
  * store in memory behind a simulated network, fake runtimes, and time that passes in steps. The
- * oracles look after every step that changed anything.
+ * oracles look after every step that changed anything, and now and then at everything.
  */
 import type { AgentMetrics } from "@evm/agent";
-import { ordersCodec } from "@evm/codec";
 import type { CoordinatorMetrics } from "@evm/coordinator";
 import {
   type Digest,
   type HostName,
   isHostName,
-  type Orders,
+  type Report,
   type Resources,
-  reconcile,
   type Waiting,
 } from "@evm/fleet";
-import { type CoordinatorStore, createMemoryStore } from "@evm/store";
+import { type ControlState, createMemoryStore } from "@evm/store";
 import { SimulatedHost } from "./host.ts";
 import { NEVER } from "./link.ts";
 import { Network } from "./network.ts";
 import { SimulatedNode } from "./node.ts";
+import { Observer } from "./observer.ts";
 import { unexplained } from "./oracles/reasons.ts";
-import { keyOf, type Oracle, type Truth } from "./oracles/truth.ts";
+import type { Oracle, Truth } from "./oracles/truth.ts";
 import { SimulatedProcess } from "./process.ts";
 import type { SeededRandom } from "./seeded-random.ts";
+import { Teller } from "./teller.ts";
 import { Timeline } from "./timeline.ts";
 import { Trace } from "./trace.ts";
-import type { Variant } from "./variant.ts";
 
-const LEASE_MS = 6_000;
-/** How often what leaders would let wait is looked at: working it out costs a whole plan. */
+export const LEASE_MS = 6_000;
+const LEASE_MARGIN_MS = 1_500;
+/** How often what leaders let wait is looked at: it takes a look at every instance. */
 const REASONS_INTERVAL_MS = 1_000;
+/** How often everything is looked at, whether it changed or not. */
+const FULL_LOOK_MS = 30_000;
 
 /** What programs count; one for all worlds, since nothing in a world reads it. */
 export type WorldMetrics = {
@@ -43,7 +45,6 @@ export type WorldOptions = {
   readonly hosts: number;
   readonly coordinators: number;
   readonly capacity: Resources;
-  readonly variant: Variant;
   readonly metrics: WorldMetrics;
   readonly print: ((line: string) => void) | undefined;
 };
@@ -57,15 +58,18 @@ export class World {
   /** What each template that was ever declared takes. */
   readonly resources = new Map<Digest, Resources>();
   readonly violations: string[] = [];
-  readonly #observer: CoordinatorStore;
+  readonly #observer: Observer;
   readonly #oracles: readonly Oracle[];
-  readonly #accepted = new Map<Uint8Array, Orders>();
-  readonly #seen = new Map<string, string>();
-  readonly #written = new Map<HostName, Orders>();
-  #isChanged = true;
+  readonly #teller: Teller;
+  readonly #control: () => ControlState;
+  readonly #reports: () => ReadonlyMap<HostName, Report>;
+  /** What leaders decided on that was looked at already. */
+  #explained: unknown;
+  #fullLookAtMs = FULL_LOOK_MS;
+  #reasonsAtMs = REASONS_INTERVAL_MS;
 
   constructor(options: WorldOptions, oracles: readonly Oracle[]) {
-    const { random, variant, metrics } = options;
+    const { random, metrics } = options;
     const { timeline } = this;
     this.#oracles = oracles;
     this.trace = new Trace({
@@ -74,50 +78,48 @@ export class World {
       onRefusedPlan: (text) => this.violate("check", text),
     });
     const { trace } = this;
-    this.network = new Network(timeline, random.fork("network"));
+    this.network = new Network(timeline, random.fork("network"), () =>
+      this.#observer.leaseGranted(),
+    );
     const { network } = this;
+    this.#teller = new Teller(trace, network);
     const memory = createMemoryStore();
-    this.#observer = memory.coordinator("observer");
-    this.#observer.watch(() => this.#changed(), NEVER);
-    const { clock } = new SimulatedProcess({ timeline, clockRate: 1 });
+    const store = memory.coordinator("observer");
+    this.#control = () => store.control();
+    this.#reports = () => store.reports();
+    const { clock } = new SimulatedProcess(timeline, { clockRate: 1, wallOffsetMs: 0 });
     const onDefect = (text: string) => this.violate("defect", text);
-    const onChange = () => this.#changed();
     this.hosts = hostNames(options.hosts).map((name) => {
-      const own = random.fork(name);
-      const { capacity } = options;
-      return new SimulatedHost({
+      const host: SimulatedHost = new SimulatedHost({
         name,
-        capacity,
-        claimed: scaled(capacity, variant.capacityFactor),
+        capacity: options.capacity,
         network,
         server: memory.host(name),
         clock,
-        random: own,
+        random: random.fork(name),
         trace,
         metrics: metrics.agent,
-        wrapDriver: (driver) => variant.driver(driver, own),
-        wrapStateDir: variant.stateDir,
-        onChange,
+        onChange: () => this.#observer.hostChanged(host),
         onDefect,
       });
+      return host;
     });
-    const lease = { leaseMs: LEASE_MS, marginMs: variant.marginMs };
     this.nodes = Array.from({ length: options.coordinators }, (_, index) => {
       const id = `c${index + 1}`;
-      const own = random.fork(id);
-      const server = variant.store(memory.coordinator(id), own);
-      const coordinator = metrics.coordinator;
       return new SimulatedNode({
         id,
         network,
-        server,
-        random: own,
+        server: memory.coordinator(id),
+        random: random.fork(id),
         trace,
-        metrics: coordinator,
-        lease,
+        metrics: metrics.coordinator,
+        lease: { leaseMs: LEASE_MS, marginMs: LEASE_MARGIN_MS },
         onDefect,
       });
     });
+    const { hosts, resources } = this;
+    this.#observer = new Observer({ control: this.#control, hosts, network, resources });
+    store.watch(() => this.#observer.controlChanged(), NEVER);
   }
 
   /** Starts every program that does not run. */
@@ -134,16 +136,16 @@ export class World {
   /** Lets time pass, up to a moment or to the first violation. */
   async runUntil(endMs: number): Promise<void> {
     let isOver = false;
-    let reasonsAtMs = this.timeline.nowMs;
     this.timeline.after(endMs - this.timeline.nowMs, () => {
       isOver = true;
     });
-    while (!isOver && this.violations.length === 0 && (await this.timeline.step())) {
-      if (this.#isChanged) this.#look();
-      if (this.timeline.nowMs < reasonsAtMs) continue;
-      reasonsAtMs = this.timeline.nowMs + REASONS_INTERVAL_MS;
-      this.#lookAtReasons();
-    }
+    await this.timeline.run(() => {
+      const { nowMs } = this.timeline;
+      if (this.#observer.isChanged) this.#look(this.#observer.look());
+      if (nowMs >= this.#reasonsAtMs) this.#lookAtReasons();
+      if (nowMs >= this.#fullLookAtMs) this.lookAtAll();
+      return !isOver && this.violations.length === 0;
+    });
   }
 
   violate(invariant: string, text: string): void {
@@ -151,90 +153,63 @@ export class World {
     this.trace.add(`VIOLATION ${invariant}: ${text}`);
   }
 
-  truth(): Truth {
-    return {
-      nowMs: this.timeline.nowMs,
-      control: this.#observer.control(),
-      hosts: this.hosts.map((host) => ({
-        name: host.name,
-        capacity: host.capacity,
-        instances: host.runtime.instances(),
-        accepted: this.#acceptedBy(host),
-        leasedUntilMs: this.network.leasedUntilMs.get(host.name) ?? 0,
-      })),
-      resources: this.resources,
-    };
+  /** Shows everything to every oracle. */
+  lookAtAll(): Truth {
+    this.#fullLookAtMs = this.timeline.nowMs + FULL_LOOK_MS;
+    const truth = this.#observer.lookAtAll();
+    this.#look(truth);
+    return truth;
+  }
+
+  /** For how long the present leader could hear hosts when it sent its last commit. */
+  listenedMs(): number | undefined {
+    const { leader } = this.#control().epoch;
+    return this.nodes.find(({ id }) => id === leader)?.listenedMs;
+  }
+
+  /** What hosts told last, as the store has it. */
+  reports(): ReadonlyMap<HostName, Report> {
+    return this.#reports();
   }
 
   /** What the leader lets wait, with its reasons; undefined where nobody leads. */
   waiting(): readonly Waiting[] | undefined {
-    const leader = this.#leaders().at(0);
-    return leader && reconcile(leader.picture().snapshot).waiting;
+    return this.#leaders().at(0)?.picture().plan.waiting;
   }
 
-  #changed(): void {
-    this.#isChanged = true;
-  }
-
-  #look(): void {
-    this.#isChanged = false;
-    const truth = this.truth();
-    this.#tell(truth);
+  #look(truth: Truth): void {
+    this.#teller.tell(truth);
     for (const { invariant, look } of this.#oracles) {
       for (const text of look(truth)) this.violate(invariant, text);
     }
   }
 
   #lookAtReasons(): void {
+    this.#reasonsAtMs = this.timeline.nowMs + REASONS_INTERVAL_MS;
     for (const leader of this.#leaders()) {
-      for (const text of unexplained(leader.picture().snapshot)) this.violate("I8", text);
+      const { snapshot, plan } = leader.picture();
+      if (plan === this.#explained) continue;
+      this.#explained = plan;
+      for (const text of unexplained(snapshot, plan)) this.violate("I8", text);
     }
   }
 
   /** The coordinators that hold the newest epoch: one at the most. */
   #leaders() {
-    const { epoch } = this.#observer.control().epoch;
+    const { epoch } = this.#control().epoch;
     return this.nodes.flatMap(({ life }) => {
       const state = life?.coordinator.leadership;
       if (life === undefined || state?.kind !== "leading" || state.epoch !== epoch) return [];
       return [life.coordinator];
     });
   }
-
-  /** Writes what changed into the trace, and keeps old orders for hosts to be given again. */
-  #tell({ control, hosts }: Truth): void {
-    for (const [host, { value }] of control.orders) {
-      if (this.#written.get(host) === value) continue;
-      this.#written.set(host, value);
-      this.network.remember(value);
-      const entries = value.instances.map((one) => `${keyOf(one)}=${one.desired}`).join(" ");
-      this.trace.add(`orders ${host} ${value.epoch}/${value.generation}: ${entries}`);
-    }
-    for (const { name: host, instances } of hosts) {
-      const states = instances.map((one) => `${keyOf(one)}=${one.state}`).join(" ");
-      if (states === (this.#seen.get(host) ?? "")) continue;
-      this.#seen.set(host, states);
-      this.trace.add(`${host} holds: ${states}`);
-    }
-  }
-
-  #acceptedBy({ disk }: SimulatedHost): Orders | undefined {
-    const content = disk.file("orders.binpb");
-    if (content === undefined) return undefined;
-    const known = this.#accepted.get(content);
-    if (known !== undefined) return known;
-    const orders = ordersCodec.decode(content);
-    this.#accepted.set(content, orders);
-    return orders;
-  }
 }
 
 function hostNames(count: number): readonly HostName[] {
-  return Array.from({ length: count }, (_, index) => `h${index + 1}`).filter(isHostName);
+  const digits = String(count).length;
+  const names = Array.from(
+    { length: count },
+    (_, at) => `h${String(at + 1).padStart(digits, "0")}`,
+  );
+  return names.filter(isHostName);
 }
-
-const scaled = (one: Resources, factor: number): Resources => ({
-  vcpuMillis: one.vcpuMillis * factor,
-  memoryMib: one.memoryMib * factor,
-  diskMib: one.diskMib,
-});

@@ -7,6 +7,10 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
   sleep: (ms, signal) => delay(ms, undefined, { signal }),
+  after: (ms, act) => {
+    const timer = setTimeout(act, ms);
+    return () => clearTimeout(timer);
+  },
 };
 
 export type DeadlineOptions = {
@@ -27,17 +31,17 @@ export async function withDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { clock, ms, signal, doing } = options;
-  const expiry = new AbortController();
-  const end = new AbortController();
-  const timer = clock.sleep(ms, end.signal).then(
-    () => expiry.abort(new DOMException(`${doing}: no answer within ${ms} ms`, "TimeoutError")),
-    // The only way in which a sleep fails: the work ended first.
-    () => undefined,
+  const limit = new AbortController();
+  const onAbort = () => limit.abort(signal.reason);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort, { once: true });
+  const cancel = clock.after(ms, () =>
+    limit.abort(new DOMException(`${doing}: no answer within ${ms} ms`, "TimeoutError")),
   );
   try {
-    return await work(AbortSignal.any([signal, expiry.signal]));
+    return await work(limit.signal);
   } finally {
-    end.abort();
-    await timer;
+    cancel();
+    signal.removeEventListener("abort", onAbort);
   }
 }

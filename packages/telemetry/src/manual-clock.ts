@@ -29,18 +29,21 @@ export class ManualClock implements Clock {
       return promise;
     }
     const onAbort = () => {
-      this.#sleepers.splice(this.#sleepers.indexOf(sleeper), 1);
+      cancel();
       reject(signal.reason);
     };
-    const wake = () => {
+    const cancel = this.after(ms, () => {
       signal.removeEventListener("abort", onAbort);
       resolve();
-    };
-    const sleeper: Sleeper = { at: this.#elapsedMs + Math.max(0, ms), wake };
+    });
     signal.addEventListener("abort", onAbort, { once: true });
-    const later = this.#sleepers.findIndex((other) => other.at > sleeper.at);
-    this.#sleepers.splice(later === -1 ? this.#sleepers.length : later, 0, sleeper);
     return promise;
+  }
+
+  after(ms: number, act: () => void): () => void {
+    const sleeper: Sleeper = { at: this.#elapsedMs + Math.max(0, ms), wake: act };
+    this.#insert(sleeper);
+    return () => this.#remove(sleeper);
   }
 
   /** Lets `ms` pass: wakes whoever is due, each at its moment, and lets it act before going on. */
@@ -55,6 +58,16 @@ export class ManualClock implements Clock {
       await settle();
     }
     this.#elapsedMs = end;
+  }
+
+  #insert(sleeper: Sleeper): void {
+    const later = this.#sleepers.findIndex((other) => other.at > sleeper.at);
+    this.#sleepers.splice(later === -1 ? this.#sleepers.length : later, 0, sleeper);
+  }
+
+  #remove(sleeper: Sleeper): void {
+    const at = this.#sleepers.indexOf(sleeper);
+    if (at !== -1) this.#sleepers.splice(at, 1);
   }
 }
 

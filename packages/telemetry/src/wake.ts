@@ -20,19 +20,24 @@ export class Wake {
    */
   async wait(ms: number, clock: Clock, signal: AbortSignal): Promise<boolean> {
     signal.throwIfAborted();
-    if (!this.#isDue) {
-      const woken = new AbortController();
-      this.#onWake = () => woken.abort();
-      try {
-        await clock.sleep(ms, AbortSignal.any([signal, woken.signal]));
-      } catch (error) {
-        if (!woken.signal.aborted) throw error;
-      } finally {
-        this.#onWake = undefined;
-      }
-    }
+    if (!this.#isDue) await this.#wakeOrTime(ms, clock, signal);
     const wasWoken = this.#isDue;
     this.#isDue = false;
     return wasWoken;
+  }
+
+  async #wakeOrTime(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    const cancel = clock.after(ms, resolve);
+    this.#onWake = resolve;
+    try {
+      await promise;
+    } finally {
+      this.#onWake = undefined;
+      cancel();
+      signal.removeEventListener("abort", onAbort);
+    }
   }
 }

@@ -149,6 +149,12 @@ class ManualClock implements Clock {
     return promise;
   }
 
+  after(ms: number, act: () => void): () => void {
+    const sleeper = { at: this.#now + ms, wake: act };
+    this.#sleepers.add(sleeper);
+    return () => this.#sleepers.delete(sleeper);
+  }
+
   advance(ms: number): void {
     this.#now += ms;
     for (const { at, wake } of this.#sleepers) if (at <= this.#now) wake();

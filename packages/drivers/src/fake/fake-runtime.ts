@@ -14,6 +14,7 @@ import {
 import {
   DEFAULT_PROGRAM,
   type FakeInstance,
+  type FakeLife,
   type FakeProgram,
   readinessTimeoutMs,
   viewOf,
@@ -51,6 +52,9 @@ export class FakeRuntime {
   readonly #foreign = new Set<string>();
   readonly #entries = new Map<string, FakeInstance>();
   readonly #listeners = new Set<() => void>();
+  /** What `instances` gives, by kind, until something changes. */
+  readonly #shown = new Map<TemplateKind | undefined, readonly DriverInstance[]>();
+  readonly #views = new WeakMap<FakeLife, DriverInstance>();
   readonly #delays = new Map<FakeVerb, number>();
   readonly #nextFaults = new Map<FakeVerb, FakeFault[]>();
   readonly #probableFaults = new Map<FakeVerb, { fault: FakeFault; probability: number }>();
@@ -107,10 +111,20 @@ export class FakeRuntime {
 
   /** Everything of EVM's, as it truly is: no delay, no fault. Sorted by name, then incarnation. */
   instances(kind?: TemplateKind): readonly DriverInstance[] {
-    return [...this.#entries.values()]
+    const known = this.#shown.get(kind);
+    if (known !== undefined) return known;
+    const shown = [...this.#entries.values()]
       .filter(({ spec }) => kind === undefined || spec.template.kind === kind)
-      .map(viewOf)
+      .map((entry) => this.#viewOf(entry))
       .sort((a, b) => compare(a.name, b.name) || a.incarnation - b.incarnation);
+    this.#shown.set(kind, shown);
+    return shown;
+  }
+
+  #viewOf(entry: FakeInstance): DriverInstance {
+    const known = this.#views.get(entry.life) ?? viewOf(entry);
+    this.#views.set(entry.life, known);
+    return known;
   }
 
   // What drivers call.
@@ -247,6 +261,7 @@ export class FakeRuntime {
   }
 
   #changed(): void {
+    this.#shown.clear();
     for (const listener of this.#listeners) listener();
   }
 }

@@ -10,7 +10,7 @@ export type HostChange = {
   readonly after: Orders | undefined;
   /** What the plan rewrites; absent where it leaves the host alone. */
   readonly written: Orders | undefined;
-  /** The entries of `before`, by `entryKey`. */
+  /** The entries of `before`, by `entryKey`; empty where nothing is written. */
   readonly entriesBefore: ReadonlyMap<string, OrderedInstance>;
 };
 
@@ -29,7 +29,12 @@ export function changesOf(snapshot: Snapshot, plan: Plan): readonly HostChange[]
       before: view.orders,
       after: rewritten ?? view.orders,
       written: rewritten,
-      entriesBefore: new Map(view.orders?.instances.map((one) => [entryKey(one), one])),
+      entriesBefore: rewritten === undefined ? NONE : entriesOf(view.orders),
     };
   });
 }
+
+const NONE: ReadonlyMap<string, OrderedInstance> = new Map();
+
+const entriesOf = (orders: Orders | undefined): ReadonlyMap<string, OrderedInstance> =>
+  new Map(orders?.instances.map((one) => [entryKey(one), one]));

@@ -13,6 +13,7 @@ export function checkDiscards(
   changes: readonly HostChange[],
 ): readonly Violation[] {
   const fleets = new Map(snapshot.fleets.map((fleet) => [fleet.spec.name, fleet]));
+  if (changes.every(({ written }) => written === undefined)) return [];
   const newest = newestOrdered(changes);
   return changes.flatMap((change) => {
     if (change.written === undefined) return [];

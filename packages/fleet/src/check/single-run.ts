@@ -16,22 +16,23 @@ export function checkSingleRun(changes: readonly HostChange[]): readonly Violati
     if (hosts === undefined) hostsOf.set(key, new Set([host]));
     else hosts.add(host);
   };
-  for (const { view, before } of changes) {
-    for (const one of before?.instances ?? []) {
-      note(one.name, one.incarnation, entryKey(one), view.name);
-    }
-    for (const one of view.report?.instances ?? []) {
-      note(one.name, one.incarnation, entryKey(one), view.name);
+  const begun = newlyOrdered(changes);
+  for (const { view, before } of begun.size === 0 ? [] : changes) {
+    for (const known of [before?.instances ?? [], view.report?.instances ?? []]) {
+      for (const one of known) {
+        if (begun.has(one.name)) note(one.name, one.incarnation, entryKey(one), view.name);
+      }
     }
   }
   for (const change of changes) {
     for (const entry of change.after?.instances ?? []) {
       if (entry.desired !== "run") continue;
-      const key = entryKey(entry);
       const other = running.get(entry.name);
       if (other !== undefined) violations.push(twoRuns(other, { change, entry }));
       running.set(entry.name, { change, entry });
-      if (change.written === undefined || change.entriesBefore.has(key)) continue;
+      if (change.written === undefined) continue;
+      const key = entryKey(entry);
+      if (change.entriesBefore.has(key)) continue;
       const elsewhere = [...(hostsOf.get(key) ?? [])].filter((host) => host !== change.view.name);
       const known = knownUpTo.get(entry.name) ?? 0;
       if (elsewhere.length > 0 || entry.incarnation < known) {
@@ -41,6 +42,17 @@ export function checkSingleRun(changes: readonly HostChange[]): readonly Violati
     }
   }
   return violations;
+}
+
+/** Names of what the plan orders to run that its host was not ordered before, in any way. */
+function newlyOrdered(changes: readonly HostChange[]): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const { written, entriesBefore } of changes) {
+    for (const entry of written?.instances ?? []) {
+      if (entry.desired === "run" && !entriesBefore.has(entryKey(entry))) names.add(entry.name);
+    }
+  }
+  return names;
 }
 
 const twoRuns = (a: Placed, b: Placed): Violation =>

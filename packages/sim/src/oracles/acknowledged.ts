@@ -20,7 +20,8 @@ export type Acknowledged = {
  */
 export const acknowledged = (writes: () => Iterable<Acknowledged>): Oracle => ({
   invariant: "I6",
-  look: ({ control }) => [...writes()].flatMap((write) => lost(write, control)),
+  look: ({ control, changes }) =>
+    changes.areRecords ? [...writes()].flatMap((write) => lost(write, control)) : [],
 });
 
 function lost(write: Acknowledged, control: ControlState): readonly string[] {

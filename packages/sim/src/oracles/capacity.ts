@@ -2,17 +2,30 @@ import type { Digest, Resources } from "@evm/fleet";
 import { isUp, type Oracle, type Truth } from "./truth.ts";
 
 /** I3: neither what is ordered to run on a host nor what truly runs there exceeds its capacity. */
-export const capacity = (): Oracle => ({ invariant: "I3", look });
+export const capacity = (): Oracle => ({
+  invariant: "I3",
+  look: (truth) => [...orderedTooMuch(truth), ...runsTooMuch(truth)],
+});
 
-function look({ control, hosts, resources }: Truth): readonly string[] {
-  return hosts.flatMap((host) => {
-    const ordered = control.orders.get(host.name)?.value.instances ?? [];
-    const toRun = ordered.flatMap((one) => (one.desired === "run" ? [one.template] : []));
-    const alive = host.instances.filter(isUp).map((one) => one.templateDigest);
-    return [
-      ...excess(sum(toRun, resources), host.capacity, `${host.name} is ordered to run`),
-      ...excess(sum(alive, resources), host.capacity, `${host.name} runs`),
-    ];
+function orderedTooMuch({ changes, hosts, resources }: Truth): readonly string[] {
+  return changes.orders.flatMap(({ host, instances }) => {
+    const toRun = instances.flatMap((one) => (one.desired === "run" ? [one.template] : []));
+    const limit = hosts.get(host)?.capacity;
+    if (limit === undefined) return [`${host} is ordered to run something, and there is none`];
+    return excess(sum(toRun, resources), limit, `${host} is ordered to run`);
+  });
+}
+
+function runsTooMuch({ changes, resources, nowMs }: Truth): readonly string[] {
+  return changes.hosts.flatMap((host) => {
+    const alive = host.instances.filter(
+      (one) => isUp(one) && !host.excuses(one, nowMs).includes("driver lied"),
+    );
+    const used = sum(
+      alive.map((one) => one.templateDigest),
+      resources,
+    );
+    return excess(used, host.capacity, `${host.name} runs`);
   });
 }
 

@@ -1,4 +1,5 @@
 import {
+  type Digest,
   type FleetRecord,
   type HostName,
   type HostRecord,
@@ -7,7 +8,7 @@ import {
   type Waiting,
 } from "@evm/fleet";
 import { sum } from "./capacity.ts";
-import { type HostTruth, isUp, keyOf, type Truth } from "./truth.ts";
+import { type HostTruth, isUp, keyOf, NOWHERE, type Truth } from "./truth.ts";
 
 /**
  * I7: what is not yet as declared: every instance that is wanted is ready where it may be, or
@@ -21,8 +22,10 @@ export function unsettled(truth: Truth, waiting: readonly Waiting[]): readonly s
     if (fleet.state === "deleting") found.push(`fleet ${fleet.spec.name} is still there`);
     else found.push(...unsettledOf(fleet, truth, waiting));
   }
-  for (const { name: host, instances } of truth.hosts) {
+  for (const { name: host, instances, excuses } of truth.hosts.values()) {
     for (const one of instances) {
+      // Once its driver left it out, it counted as discarded; found again, it is kept (I4).
+      if (!isUp(one) && excuses(one, truth.nowMs).includes("driver lied")) continue;
       const spec = truth.control.fleets.get(one.fleet)?.value.spec;
       const isGivenUp = spec === undefined || one.index >= spec.replicas;
       if (isGivenUp) found.push(`${keyOf(one)} is left over on ${host}`);
@@ -37,26 +40,32 @@ function unsettledOf(
   waiting: readonly Waiting[],
 ): readonly string[] {
   const own = waiting.filter((one) => one.fleet === fleet.spec.name);
+  const reasons = new Map(own.map((one) => [one.instance, one]));
+  const wishes = new Map(fleet.wishes.map((one) => [one.index, one]));
   return Array.from({ length: fleet.spec.replicas }, (_, index) => index).flatMap((index) => {
     const name = instanceName(fleet.spec.name, index);
-    const wish = fleet.wishes.find((one) => one.index === index);
-    const alive = truth.hosts.flatMap((host) =>
-      host.instances.filter((one) => one.name === name && isUp(one)).map((one) => ({ host, one })),
-    );
+    const wish = wishes.get(index);
+    const alive = (truth.places.get(name) ?? NOWHERE).existing.filter(({ one }) => isUp(one));
     if (wish?.isStopped === true) return alive.length === 0 ? [] : [`${name} is to be stopped`];
     const [only, ...others] = alive;
     if (others.length > 0) return [`${name} runs ${alive.length} times`];
     const isFine =
       only !== undefined &&
       only.one.state === "ready" &&
-      only.one.templateDigest === fleet.template &&
+      isTemplate(only.one.templateDigest, fleet) &&
       only.one.incarnation >= (wish?.minIncarnation ?? 1) &&
       isOpen(only.host, truth);
-    const reason = own.find((one) => one.instance === name);
+    const reason = reasons.get(name);
     if (isFine || (reason !== undefined && isTrue(reason, fleet, own, truth))) return [];
     const state = only === undefined ? "does not run" : `is ${keyOf(only.one)}, not as declared`;
     return [`${name} ${state}: ${describe(reason)}`];
   });
+}
+
+/** The present template, or the one before it where an update is held. */
+function isTemplate(digest: Digest, { template, rollout }: FleetRecord): boolean {
+  const isHeld = rollout.state.kind === "paused" || rollout.state.kind === "halted";
+  return digest === template || (isHeld && digest === rollout.previous?.digest);
 }
 
 /** A wait for room is true where there is none; one for its turn, where another waits for room. */
@@ -68,22 +77,20 @@ function isTrue(
 ): boolean {
   if (refusals.length === 0) return own.some((one) => one.refusals.length > 0);
   const resting = restingPlace(instance, truth);
-  return !truth.hosts.some((host) => {
+  return ![...truth.hosts.values()].some((host) => {
     const mayServe = resting === undefined || resting === host.name;
-    return mayServe && isOpen(host, truth) && hasRoom(host, fleet, truth);
+    return mayServe && isOpen(host.name, truth) && hasRoom(host, fleet, truth);
   });
 }
 
 /** Where its newest incarnation rests: it can run again on that disk only. */
-function restingPlace(name: InstanceName, { control }: Truth): HostName | undefined {
-  const entries = [...control.orders].flatMap(([host, { value }]) =>
-    value.instances.filter((one) => one.name === name).map((one) => ({ host, one })),
-  );
-  const newest = entries.toSorted((a, b) => b.one.incarnation - a.one.incarnation)[0];
+function restingPlace(name: InstanceName, { places }: Truth): HostName | undefined {
+  const { ordered } = places.get(name) ?? NOWHERE;
+  const newest = ordered.toSorted((a, b) => b.one.incarnation - a.one.incarnation)[0];
   return newest?.one.desired === "stop" ? newest.host : undefined;
 }
 
-function isOpen({ name }: HostTruth, { control }: Truth): boolean {
+function isOpen(name: HostName, { control }: Truth): boolean {
   const record: HostRecord | undefined = control.hosts.get(name)?.value;
   return record?.admin !== "draining";
 }

@@ -1,4 +1,4 @@
-import { isUp, keyOf, type Oracle, type Truth } from "./truth.ts";
+import { isUp, keyOf, NOWHERE, type Oracle, type Truth } from "./truth.ts";
 
 /**
  * The ground of I2, what a lease promises: an incarnation is newly ordered only where no other of
@@ -9,21 +9,24 @@ export function lease(): Oracle {
   const known = new Set<string>();
   const look = (truth: Truth): readonly string[] => {
     const found: string[] = [];
-    for (const [host, { value }] of truth.control.orders) {
-      for (const one of value.instances) {
+    for (const name of truth.changes.names) {
+      const { ordered, existing } = truth.places.get(name) ?? NOWHERE;
+      for (const { host, one } of ordered) {
         if (one.desired !== "run") continue;
         const key = `${keyOf(one)} on ${host}`;
         const isNew = !known.has(key);
         known.add(key);
-        for (const other of truth.hosts) {
-          if (other.name === host || other.leasedUntilMs <= truth.nowMs) continue;
-          const alive = other.instances.find((each) => each.name === one.name && isUp(each));
-          const isStillOrdered = other.accepted?.instances.some(
-            (each) => alive !== undefined && keyOf(each) === keyOf(alive) && each.desired === "run",
+        for (const other of existing) {
+          if (other.host === host || !isUp(other.one)) continue;
+          const there = truth.hosts.get(other.host);
+          const leftMs = Math.round((there?.leasedUntilMs() ?? 0) - truth.nowMs);
+          if (there === undefined || leftMs <= 0) continue;
+          const isStillOrdered = there.accepted?.instances.some(
+            (each) => keyOf(each) === keyOf(other.one) && each.desired === "run",
           );
-          if (alive === undefined || !(isNew || isStillOrdered === true)) continue;
-          const leftMs = Math.round(other.leasedUntilMs - truth.nowMs);
-          const where = `${keyOf(alive)} is alive on ${other.name}`;
+          if (!isNew && isStillOrdered !== true) continue;
+          if (there.excuses(other.one, truth.nowMs).includes("driver lied")) continue;
+          const where = `${keyOf(other.one)} is alive on ${other.host}`;
           found.push(`${key} is ordered while ${where}, whose lease lasts ${leftMs} ms more`);
         }
       }

@@ -1,5 +1,5 @@
-import type { HostName } from "@evm/fleet";
-import { isUp, keyOf, type Oracle, type Truth } from "./truth.ts";
+import type { InstanceName } from "@evm/fleet";
+import { isUp, keyOf, NOWHERE, type Oracle, type Truth } from "./truth.ts";
 
 /**
  * I1: no instance is ordered to run on two hosts, no incarnation is alive on two, and no host has
@@ -7,38 +7,31 @@ import { isUp, keyOf, type Oracle, type Truth } from "./truth.ts";
  */
 export const singleRun = (): Oracle => ({
   invariant: "I1",
-  look: (truth) => [...orderedTwice(truth), ...aliveTwice(truth)],
+  look: (truth) =>
+    [...truth.changes.names].flatMap((name) => [
+      ...orderedTwice(name, truth),
+      ...aliveTwice(name, truth),
+    ]),
 });
 
-function orderedTwice({ control }: Truth): readonly string[] {
-  const found: string[] = [];
-  const places = new Map<string, string>();
-  for (const [host, { value }] of control.orders) {
-    for (const one of value.instances) {
-      if (one.desired !== "run") continue;
-      const place = `${keyOf(one)} on ${host}`;
-      const other = places.get(one.name);
-      if (other !== undefined) found.push(`ordered to run: ${other}, and ${place}`);
-      places.set(one.name, place);
-    }
-  }
-  return found;
+function orderedTwice(name: InstanceName, { places }: Truth): readonly string[] {
+  const { ordered } = places.get(name) ?? NOWHERE;
+  const toRun = ordered.filter(({ one }) => one.desired === "run");
+  if (toRun.length < 2) return [];
+  const where = toRun.map(({ host, one }) => `${keyOf(one)} on ${host}`);
+  return [`ordered to run: ${where.join(", and ")}`];
 }
 
-function aliveTwice({ hosts }: Truth): readonly string[] {
-  const found: string[] = [];
-  const hostOf = new Map<string, HostName>();
-  for (const { name: host, instances } of hosts) {
-    const here = new Map<string, string>();
-    for (const one of instances.filter(isUp)) {
-      const key = keyOf(one);
-      const other = hostOf.get(key);
-      if (other !== undefined) found.push(`${key} is alive on ${other} and on ${host}`);
-      hostOf.set(key, host);
-      const twin = here.get(one.name);
-      if (twin !== undefined) found.push(`${twin} and ${key} are both alive on ${host}`);
-      here.set(one.name, key);
-    }
-  }
-  return found;
+function aliveTwice(name: InstanceName, { places }: Truth): readonly string[] {
+  const alive = (places.get(name) ?? NOWHERE).existing.filter(({ one }) => isUp(one));
+  if (alive.length < 2) return [];
+  return alive.flatMap(({ host, one }, at) =>
+    alive.slice(at + 1).flatMap((other) => {
+      if (keyOf(one) === keyOf(other.one)) {
+        return [`${keyOf(one)} is alive on ${host} and on ${other.host}`];
+      }
+      if (host !== other.host) return [];
+      return [`${keyOf(one)} and ${keyOf(other.one)} are both alive on ${host}`];
+    }),
+  );
 }

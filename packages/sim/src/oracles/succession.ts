@@ -8,13 +8,13 @@ import type { Oracle, Truth } from "./truth.ts";
 export function succession(): Oracle {
   const written = new Map<HostName, Orders>();
   const accepted = new Map<HostName, Orders>();
-  const look = ({ control, hosts }: Truth): readonly string[] => {
+  const look = ({ control, changes }: Truth): readonly string[] => {
     const found: string[] = [];
-    for (const [host, { value }] of control.orders) {
+    for (const orders of changes.orders) {
+      const { host, epoch, generation } = orders;
       const before = written.get(host);
-      if (before === value) continue;
-      written.set(host, value);
-      const { epoch, generation } = value;
+      if (before === orders) continue;
+      written.set(host, orders);
       if (epoch !== control.epoch.epoch) {
         found.push(`orders of ${host} bear epoch ${epoch}, now is ${control.epoch.epoch}`);
       }
@@ -22,7 +22,7 @@ export function succession(): Oracle {
         found.push(`orders of ${host} bear generation ${generation} after ${before.generation}`);
       }
     }
-    for (const { name, accepted: now } of hosts) {
+    for (const { name, accepted: now } of changes.hosts) {
       const before = accepted.get(name);
       if (now === undefined || now === before) continue;
       accepted.set(name, now);

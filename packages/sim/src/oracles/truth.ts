@@ -1,15 +1,37 @@
 /** What oracles look at: the world as it truly is, and not as any program in it believes. */
 import type { DriverInstance } from "@evm/drivers";
-import type { Digest, HostName, InstanceName, Orders, Resources } from "@evm/fleet";
+import type {
+  Digest,
+  HostName,
+  InstanceName,
+  OrderedInstance,
+  Orders,
+  Resources,
+} from "@evm/fleet";
 import type { ControlState } from "@evm/store";
 
 export type Truth = {
   readonly nowMs: number;
   /** What the store holds. */
   readonly control: ControlState;
-  readonly hosts: readonly HostTruth[];
+  readonly hosts: ReadonlyMap<HostName, HostTruth>;
   /** What each template ever declared takes. */
   readonly resources: ReadonlyMap<Digest, Resources>;
+  /** Where each instance is, of which anything is ordered or exists. */
+  readonly places: ReadonlyMap<InstanceName, Places>;
+  readonly changes: Changes;
+};
+
+/** What may differ from the last look; everything, where it is a full one. */
+export type Changes = {
+  /** Whose orders were rewritten. */
+  readonly orders: readonly Orders[];
+  /** On which something changed: what exists, or what its agent goes by. */
+  readonly hosts: readonly HostTruth[];
+  /** Instances of which something changed, and those that run where they are not ordered to. */
+  readonly names: ReadonlySet<InstanceName>;
+  /** Whether a record of a fleet or a host was written. */
+  readonly areRecords: boolean;
 };
 
 export type HostTruth = {
@@ -20,7 +42,18 @@ export type HostTruth = {
   /** The orders that its agent last accepted, as on its disk. */
   readonly accepted: Orders | undefined;
   /** Until when it was promised that nobody else is ordered to run what it runs. */
-  readonly leasedUntilMs: number;
+  readonly leasedUntilMs: () => number;
+  /** What keeps its agent from what it owes since a moment; empty where nothing does. */
+  readonly excuses: (instance: DriverInstance, sinceMs: number) => readonly Excuse[];
+};
+
+/** Why an agent could not do what it owes, as ARCHITECTURE.md grants it. */
+export type Excuse = "frozen" | "restarted" | "driver failed" | "driver lied";
+
+/** Every incarnation of one instance: where it is ordered, and where it exists. */
+export type Places = {
+  readonly ordered: readonly { readonly host: HostName; readonly one: OrderedInstance }[];
+  readonly existing: readonly { readonly host: HostName; readonly one: DriverInstance }[];
 };
 
 /** Watches one invariant; it may remember what it saw. Gives a sentence for each breach. */
@@ -35,3 +68,5 @@ export const keyOf = ({ name, incarnation }: Named): string => `${name}.${incarn
 
 export const isUp = ({ state }: DriverInstance): boolean =>
   state === "running" || state === "ready";
+
+export const NOWHERE: Places = { ordered: [], existing: [] };

@@ -22,7 +22,7 @@ export class MemoryHost extends MemoryClient implements HostStore {
     const wakeIfConnected = () => {
       if (this.isConnected) wake();
     };
-    this.world.wakeups.add(wakeIfConnected, this.whileOpen(signal));
+    this.world.ordersWakeups(this.host).add(wakeIfConnected, this.whileOpen(signal));
   }
 
   onReconnect(wake: () => void, signal: AbortSignal): void {

@@ -61,6 +61,8 @@ export class World {
   readonly blobs = new Map<Digest, readonly Uint8Array[]>();
   readonly events = new EventLog();
   readonly wakeups = new Wakeups();
+  /** Of hosts, each for its own orders. */
+  readonly #ordersWakeups = new Map<HostName, Wakeups>();
   readonly heartbeats = new Set<Listener<Heartbeat, LeaseGrant | undefined>>();
   readonly verbs = new Verbs((participant) => this.isConnected(participant));
   readonly pings = new Set<Listener<Ping, void>>();
@@ -87,6 +89,7 @@ export class World {
     this.#cut.delete(participant);
     this.wakeups.wakeAll();
     for (const { participant: who, call } of this.#reconnects) if (who === participant) call();
+    for (const wakeups of this.#ordersWakeups.values()) wakeups.wakeAll();
   }
 
   onReconnect(participant: Participant, call: () => void, signal: AbortSignal): void {
@@ -113,6 +116,7 @@ export class World {
     ];
     if (!parts.every(({ isCurrent }) => isCurrent)) return rejected("others wrote in between");
     for (const { write } of parts) write(() => this.#nextRevision());
+    for (const { value } of request.orders) this.ordersWakeups(value.host).wakeAll();
     if (request.raise !== undefined) this.#nextEpoch(request.raise.by, request.raise.base);
     return { kind: "committed", revision: this.control.revision };
   }
@@ -142,9 +146,13 @@ export class World {
         return rejected(`fleet ${name}: revision ${actual}, not ${expectedRevision}`);
       }
     }
-    for (const { value } of request.orders) orders.put(value.host, value, this.#nextRevision());
-    for (const { value } of request.fleets)
+    for (const { value } of request.orders) {
+      orders.put(value.host, value, this.#nextRevision());
+      this.ordersWakeups(value.host).wakeAll();
+    }
+    for (const { value } of request.fleets) {
       fleets.put(value.spec.name, value, this.#nextRevision());
+    }
     for (const { name } of request.forgottenFleets) fleets.remove(name, this.#nextRevision());
     return { kind: "committed", revision: this.control.revision };
   }
@@ -170,6 +178,12 @@ export class World {
 
   ordersOf(host: HostName): Orders | undefined {
     return this.control.orders.get(host);
+  }
+
+  ordersWakeups(host: HostName): Wakeups {
+    const known = this.#ordersWakeups.get(host) ?? new Wakeups();
+    this.#ordersWakeups.set(host, known);
+    return known;
   }
 
   putReport(report: Report): void {

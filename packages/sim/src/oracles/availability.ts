@@ -1,0 +1,91 @@
+import type { FleetName, HostName, InstanceName, OrderedInstance, Report } from "@evm/fleet";
+import { keyOf, NOWHERE, type Oracle, type Truth } from "./truth.ts";
+
+/** As long as it has run, whoever decides must know that it is ready. */
+const KNOWN_AFTER_MS = 20_000;
+
+/**
+ * An update or a drain never ends more of what is ready than the fleet bears: what was ended, and
+ * is not ready again, is at most `maxUnavailable`. What faults, operators and deletions take is
+ * counted for nothing here.
+ *
+ * @param reports what hosts told last
+ * @param startMs what a clock says at the beginning of the world
+ */
+export function availability(
+  reports: () => ReadonlyMap<HostName, Report>,
+  startMs: number,
+): Oracle {
+  const desired = new Map<string, OrderedInstance["desired"]>();
+  const ended = new Map<FleetName, Set<InstanceName>>();
+
+  const look = (truth: Truth): readonly string[] => {
+    const touched = new Set<FleetName>();
+    for (const { host, instances } of truth.changes.orders) {
+      for (const one of instances) {
+        const place = `${keyOf(one)} on ${host}`;
+        const was = desired.get(place);
+        desired.set(place, one.desired);
+        if (was !== "run" || one.desired === "run") continue;
+        if (!isPlannedEnd(one, host, truth) || !wasKnownReady(one, host, truth)) continue;
+        touched.add(one.fleet);
+        const names = ended.get(one.fleet) ?? new Set();
+        ended.set(one.fleet, names.add(one.name));
+      }
+    }
+    for (const names of ended.values()) {
+      for (const name of names) if (isOver(name, truth)) names.delete(name);
+    }
+    return [...touched].flatMap((fleet) => excess(fleet, truth));
+  };
+
+  function wasKnownReady(one: OrderedInstance, host: HostName, truth: Truth): boolean {
+    const { existing } = truth.places.get(one.name) ?? NOWHERE;
+    const there = existing.find((each) => each.host === host && keyOf(each.one) === keyOf(one));
+    const since = (there?.one.startedAt ?? Number.POSITIVE_INFINITY) - startMs;
+    if (there?.one.state !== "ready" || since > truth.nowMs - KNOWN_AFTER_MS) return false;
+    const told = reports()
+      .get(host)
+      ?.instances.find((each) => keyOf(each) === keyOf(one));
+    return told?.phase === "ready";
+  }
+
+  function excess(fleet: FleetName, { control }: Truth): readonly string[] {
+    const spec = control.fleets.get(fleet)?.value.spec;
+    const names = [...(ended.get(fleet) ?? [])];
+    if (spec === undefined || names.length <= spec.update.maxUnavailable) return [];
+    const most = `at most ${spec.update.maxUnavailable} may be`;
+    return [`${names.join(", ")} were ready and are being replaced or moved; ${most}`];
+  }
+
+  return { invariant: "availability", look };
+}
+
+/** True of one that is wanted, was not asked to stop or restart, and is not ordered elsewhere. */
+function isPlannedEnd(one: OrderedInstance, host: HostName, { control, places }: Truth): boolean {
+  const record = control.fleets.get(one.fleet)?.value;
+  if (record?.state !== "active" || one.index >= record.spec.replicas) return false;
+  const wish = record.wishes.find(({ index }) => index === one.index);
+  if (wish?.isStopped === true || one.incarnation < (wish?.minIncarnation ?? 0)) return false;
+  const { ordered } = places.get(one.name) ?? NOWHERE;
+  const isElsewhere = ordered.some(
+    (other) => other.host !== host && other.one.incarnation > one.incarnation,
+  );
+  return !isElsewhere;
+}
+
+/** Ready again, or nothing that anybody waits for. */
+function isOver(name: InstanceName, { control, places }: Truth): boolean {
+  const { ordered, existing } = places.get(name) ?? NOWHERE;
+  const newest = ordered.toSorted((a, b) => b.one.incarnation - a.one.incarnation)[0];
+  if (newest === undefined) return true;
+  const { one, host } = newest;
+  const record = control.fleets.get(one.fleet)?.value;
+  const isWanted = record?.state === "active" && one.index < record.spec.replicas;
+  const wish = record?.wishes.find(({ index }) => index === one.index);
+  if (!isWanted || wish?.isStopped === true) return true;
+  if (one.desired !== "run") return false;
+  return existing.some(
+    (each) => each.host === host && each.one.state === "ready" && keyOf(each.one) === keyOf(one),
+  );
+}

@@ -1,0 +1,34 @@
+import { isUp, keyOf, NOWHERE, type Oracle, type Truth } from "./truth.ts";
+
+/** A leader that gives hosts up has listened for a lease; a little less by its own clock. */
+const LISTENED_MS = 5_900;
+
+/**
+ * An outage alone makes no host lost: a leader gives one up only after it could hear it for as long
+ * as a lease lasts.
+ *
+ * @param listened for how long the present leader could hear hosts when it sent its last commit
+ */
+export function calm(listened: () => number | undefined): Oracle {
+  const known = new Set<string>();
+  const look = ({ changes, places }: Truth): readonly string[] => {
+    const found: string[] = [];
+    for (const { host, instances } of changes.orders) {
+      for (const one of instances) {
+        const key = `${keyOf(one)} on ${host}`;
+        if (one.desired !== "run" || known.has(key)) continue;
+        known.add(key);
+        const { existing } = places.get(one.name) ?? NOWHERE;
+        const left = existing.find(
+          (each) => each.host !== host && isUp(each.one) && each.one.incarnation < one.incarnation,
+        );
+        const ms = listened();
+        if (left === undefined || ms === undefined || ms >= LISTENED_MS) continue;
+        const where = `${keyOf(left.one)} on ${left.host}`;
+        found.push(`${key} follows ${where} by a leader that listened for ${Math.round(ms)} ms`);
+      }
+    }
+    return found;
+  };
+  return { invariant: "calm", look };
+}

@@ -1,0 +1,57 @@
+/** How large a world is, how long things go wrong in it, and how often. */
+export type Scenario = {
+  readonly name: string;
+  readonly hosts: number;
+  readonly coordinators: number;
+  readonly fleets: number;
+  /** Of all fleets together, about. */
+  readonly instances: number;
+  /** A host's, drawn by seed between these. */
+  readonly vcpus: readonly [least: number, most: number];
+  readonly memoryMib: number;
+  /** How long things go wrong. */
+  readonly faultsMs: number;
+  /** How long it may take afterwards until all is as declared (I7). */
+  readonly restMs: number;
+  /** Between two faults of one kind, drawn by seed and kind between these. */
+  readonly gapMs: readonly [least: number, most: number];
+  /** Between two things that operators do. */
+  readonly pauseMs: readonly [least: number, most: number];
+};
+
+/**
+ * A step that failed for good is tried again after a minute, guests are given half a minute to
+ * end, and a rolling update does one after the other.
+ */
+const REST_MS = 300_000;
+
+export const SCENARIOS = {
+  /** As many faults as can be told apart: finds most in the least time. */
+  small: {
+    name: "small",
+    hosts: 3,
+    coordinators: 2,
+    fleets: 3,
+    instances: 7,
+    vcpus: [6, 12],
+    memoryMib: 16_384,
+    faultsMs: 60_000,
+    restMs: REST_MS,
+    gapMs: [3_000, 25_000],
+    pauseMs: [500, 8_000],
+  },
+  /** What operators run: a rack of hosts that has a bad hour. */
+  rack: {
+    name: "rack",
+    hosts: 50,
+    coordinators: 3,
+    fleets: 14,
+    instances: 1_000,
+    vcpus: [34, 44],
+    memoryMib: 65_536,
+    faultsMs: 1_800_000,
+    restMs: 1_200_000,
+    gapMs: [60_000, 600_000],
+    pauseMs: [20_000, 180_000],
+  },
+} as const satisfies Readonly<Record<string, Scenario>>;

@@ -1,0 +1,63 @@
+/** Many seeds, as long as CI can spare, and every mistake that the oracles must notice. */
+import { systemClock } from "@evm/telemetry";
+import { describe, expect, test } from "vitest";
+import { runBatch } from "./batch.ts";
+import { Crew } from "./crew.ts";
+import { MUTATIONS } from "./mutants.ts";
+import { catchingSeed, MAX_SEEDS_TO_CATCH } from "./mutations.ts";
+import type { Selection } from "./run.ts";
+import { SCENARIOS } from "./scenario.ts";
+
+/** Seeds that found what was wrong; as programs and worlds change, they try other things. */
+const FOUND: readonly (readonly [number, string])[] = [
+  [20, "a host that was back was promised, by its old orders, what ran elsewhere already (I2)"],
+  [23, "a wall clock that was set back kept what had crashed from being restarted for hours (I7)"],
+  [269, "an agent that had not seen its instances reported them gone, and their disks stayed (I7)"],
+  [454, "a host that came back while it was written off was given a lease (I2)"],
+  [479, "a leader that did not see its own commit ordered the same incarnation twice (I1)"],
+  [1588, "a start took room that had been given away since its instance stopped (I3)"],
+];
+
+test("seeds that once found something keep every invariant", { timeout: 120_000 }, async () => {
+  await using crew = new Crew();
+  const outcomes = await Promise.all(FOUND.map(([seed]) => crew.run(whole(seed, "small"))));
+  const broken = outcomes.flatMap(({ violations }, at) =>
+    violations.map((text) => `${FOUND[at]?.join(", ")}: ${text}`),
+  );
+  expect(broken).toEqual([]);
+});
+
+/** Where nobody waits for it, the test takes its time. */
+const isCi = process.env["CI"] === "true";
+const BUDGETS = [
+  { scenario: "small", from: 1, minSeeds: 60, minutes: isCi ? 2 : 0.2 },
+  { scenario: "rack", from: 1, minSeeds: 2, minutes: isCi ? 4.5 : 0.5 },
+] as const;
+
+describe.each(BUDGETS)("$scenario, $minutes minutes", ({ scenario, from, minSeeds, minutes }) => {
+  const timeout = minutes * 60_000 + 300_000;
+  test("every seed keeps every invariant, and is the same twice", { timeout }, async () => {
+    const { failures, seeds, hours } = await runBatch({
+      from,
+      seeds: Number.POSITIVE_INFINITY,
+      limitMs: minutes * 60_000,
+      minSeeds,
+      selectionOf: (seed) => whole(seed, scenario),
+      clock: systemClock,
+      print: (line) => process.stdout.write(`${scenario}: ${line}\n`),
+    });
+    expect(failures).toEqual([]);
+    expect(seeds).toBeGreaterThanOrEqual(minSeeds);
+    expect(hours).toBeGreaterThan(0);
+  });
+});
+
+describe(`is noticed within ${MAX_SEEDS_TO_CATCH} seeds:`, { timeout: 240_000 }, () => {
+  test.each(MUTATIONS.map((one) => [one.name, one] as const))("%s", async (_, mutation) => {
+    expect(await catchingSeed(mutation)).toBeDefined();
+  });
+});
+
+function whole(seed: number, scenario: keyof typeof SCENARIOS): Selection {
+  return { seed, scenario: SCENARIOS[scenario], only: undefined, without: [] };
+}
