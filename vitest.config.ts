@@ -36,8 +36,6 @@ export default defineConfig({
       },
       serial("system", 1, SYSTEM, [E2E]),
       serial("host", 2, HOST, [E2E]),
-      // Takes every core by itself.
-      serial("sim", 4, SIM, []),
       {
         test: {
           ...serial("e2e", 3, E2E, []).test,
@@ -54,6 +52,8 @@ export default defineConfig({
           hookTimeout: 240_000,
         },
       },
+      // Takes every core by itself.
+      serial("sim", 5, SIM, []),
     ],
   },
 });
