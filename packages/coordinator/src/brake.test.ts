@@ -1,8 +1,16 @@
 /** Many hosts that vanish at once: coordinators, hosts and their store, under a clock by hand. */
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type CallContext,
+  ConfirmLostRequestSchema,
+  GetClusterStatusRequestSchema,
+} from "@evm/protocol";
 import { createMemoryStore, type MemoryStore } from "@evm/store";
 import { ManualClock } from "@evm/telemetry";
 import { expect, test } from "vitest";
 import { declare, startCoordinator, startHost, type TestCoordinator } from "../test/cluster.ts";
+import { clusterHandlers } from "./api/cluster.ts";
+import { hostHandlers } from "./api/hosts.ts";
 
 const SECOND_MS = 1_000;
 /** A lease and its margin, and what it takes to notice. */
@@ -113,40 +121,62 @@ test("the brake ends by itself when enough hosts are back; the others are lost t
   expect(await leader.registry.metrics()).toContain("evm_brake_active 0\n");
 });
 
-test("2 of 3 are held until an operator confirms, which serves until a new report", async () => {
+/** The API of a coordinator, called without a wire. */
+function apiOf({ store, clock, leader: { coordinator } }: Cluster) {
+  const own = store.coordinator("a");
+  const blastLimits = { maxShare: 0.25, minInstances: 10 };
+  const context = { id: "a", version: "", coordinator, store: own, clock, blastLimits };
+  const call: CallContext = { method: "", peer: "", signal: AbortSignal.timeout(10_000) };
+  return {
+    confirmLost: (request: MessageInitShape<typeof ConfirmLostRequestSchema>) =>
+      hostHandlers(context).confirmLost(create(ConfirmLostRequestSchema, request), call),
+    status: () =>
+      clusterHandlers(context).getClusterStatus(create(GetClusterStatusRequestSchema), call),
+  };
+}
+
+type Cluster = Awaited<ReturnType<typeof aCluster>>;
+
+test("2 of 3 are held until an operator confirms by their number, until a new report", async () => {
   await using cluster = await aCluster(3);
   const { store, clock, leader } = cluster;
+  const { confirmLost, status } = apiOf(cluster);
   await cluster.kill(0, 2);
   await clock.advance(LOSS_MS);
   expect(stateOf(leader)).toMatchObject({ up: 1, silent: 2, lost: 0 });
-  await confirm(store, 0);
+  expect(await status()).toMatchObject({
+    ...{ hostsUp: 1, hostsLost: 0 },
+    brake: { silent: 2, known: 3, most: 1, overdue: 2 },
+    notes: [
+      expect.stringMatching(/^the brake holds: 2 of 3 hosts are silent at once, more than 1;/),
+    ],
+  });
+
+  await expect(confirmLost({ isAllSilent: true })).rejects.toMatchObject({
+    code: "failedPrecondition",
+    message: "this would take 2 of 3 hosts for lost, with 2 instances; confirm with --confirm 2",
+    info: { reason: "CONFIRMATION_NEEDED", metadata: { confirm: "2" } },
+  });
+  await expect(confirmLost({ names: ["h00", "h02"], confirmed: 2 })).rejects.toMatchObject({
+    message: 'host "h02": is heard of, and so not lost',
+  });
+  const { hosts } = await confirmLost({ isAllSilent: true, confirmed: 2 });
+  expect(hosts?.map(({ name }) => name)).toEqual(["h00", "h01"]);
   await clock.advance(SECOND_MS);
-  // The other one alone would be let go.
   expect(stateOf(leader)).toMatchObject({ up: 1, silent: 0, lost: 2 });
   expect(runsOn(store, 2, 3)).toBe(3);
+  // Said twice is as good as once, by whatever number.
+  expect((await confirmLost({ names: ["h00"] })).hosts).toHaveLength(1);
 
   await cluster.start(0);
+  await cluster.start(1);
+  await declare(store, "web", 30);
   await clock.advance(2 * SECOND_MS);
-  const { hosts } = leader.coordinator.picture().snapshot;
-  const reportedAt = hosts[0]?.report?.reportedAt;
-  expect(reportedAt).not.toBe(confirmedOf(store, 0));
+  expect(stateOf(leader)).toMatchObject({ up: 3 });
+  await cluster.kill(0, 2);
+  await clock.advance(LOSS_MS);
+  expect(stateOf(leader)).toMatchObject({ up: 1, silent: 2, lost: 0 });
 });
-
-const recordOf = (store: MemoryStore, at: number) =>
-  [...store.coordinator("operator").control().hosts.values()].find(
-    ({ value }) => value.name === nameOf(at),
-  );
-
-const confirmedOf = (store: MemoryStore, at: number) => recordOf(store, at)?.value.confirmedLost;
-
-async function confirm(store: MemoryStore, at: number): Promise<void> {
-  const operator = store.coordinator("operator");
-  const report = [...operator.reports().values()].find(({ host }) => host === nameOf(at));
-  if (report === undefined) throw new Error(`${nameOf(at)} has not reported`);
-  const { host: name, reportedAt: confirmedLost } = report;
-  const signal = AbortSignal.timeout(1_000);
-  await operator.putHost({ name, admin: "active", confirmedLost }, 0, signal);
-}
 
 test("a new leader keeps braking", async () => {
   await using cluster = await aCluster(3);

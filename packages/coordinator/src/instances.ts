@@ -7,6 +7,7 @@ import {
   type HostView,
   type InstanceName,
   instanceName,
+  isInMaintenance,
   type Observed,
   type OrderedInstance,
   type Phase,
@@ -92,10 +93,15 @@ function unseenView(host: HostView, ordered: OrderedInstance): InstanceView {
     phase: unseenPhase(host, ordered),
     since: undefined,
     restarts: 0,
-    reason: host.liveness === "lost" ? "its host is lost" : undefined,
+    reason: whereabouts(host),
     address: undefined,
     desired: ordered.desired,
   };
+}
+
+function whereabouts(host: HostView): string | undefined {
+  if (host.liveness !== "lost") return undefined;
+  return isInMaintenance(host) ? "its host is in maintenance" : "its host is lost";
 }
 
 function unseenPhase(host: HostView, ordered: OrderedInstance): Phase {
@@ -120,7 +126,7 @@ function observedView(
     phase: isLost ? "lost" : seen.phase,
     since: seen.since,
     restarts: seen.restarts,
-    reason: isLost ? `its host is lost; last seen ${seen.phase}` : seen.reason,
+    reason: isLost ? `${whereabouts(host)}; last seen ${seen.phase}` : seen.reason,
     address: seen.address,
     desired,
   };

@@ -31,7 +31,7 @@ export function addStatus(program: Command, run: Run): void {
     );
 }
 
-function statusText(terminal: Terminal, status: GetClusterStatusResponse): string {
+export function statusText(terminal: Terminal, status: GetClusterStatusResponse): string {
   const leader =
     status.leader === ""
       ? styled(terminal, "red", "nobody")

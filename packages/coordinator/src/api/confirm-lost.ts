@@ -12,6 +12,7 @@ export async function confirmLost(
   request: ConfirmLostRequest,
   signal: AbortSignal,
 ): Promise<readonly HostName[]> {
+  await context.store.catchUp(signal);
   const { hosts } = context.coordinator.picture().snapshot;
   const named = hostsOf(hosts, request);
   for (const host of named) assertOverdue(host);

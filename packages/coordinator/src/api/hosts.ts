@@ -45,6 +45,8 @@ export function hostHandlers(context: ApiContext): Handlers<typeof HostService> 
       return { host: show(name) };
     },
     async drainHost({ name, others, confirmed }, { signal }) {
+      // What it disturbs is counted on the newest state, as it is for fleets.
+      await context.store.catchUp(signal);
       const drained = [name, ...others].map((one) => findHost(context, one));
       assertConfirmed(context, { drains: drained.map((host) => host.name) }, confirmed);
       for (const host of drained) await setAdmin(context, host, "draining", signal);
