@@ -90,6 +90,16 @@ describe("counts", () => {
     expect(blastRadius(waiting, lost(waiting)).instances).toBe(0);
   });
 
+  test("what hosts run that have not been heard of yet", () => {
+    const unheard: Snapshot = {
+      ...before,
+      hosts: before.hosts.map((host) => ({ ...host, liveness: "unknown" })),
+    };
+    const changed = withFleet(unheard, { ...fleet, template: digest("b2") });
+    expect(blastRadius(unheard, changed).instances).toBe(20);
+    expect(blastRadius(unheard, draining(unheard, "h0")).instances).toBe(4);
+  });
+
   test("nothing of what is only created", () => {
     expect(blastRadius(before, withFleet(before, scaled(fleet, 90))).instances).toBe(0);
   });

@@ -7,7 +7,7 @@ import type { HostName } from "./ids.ts";
 import { causeToEnd, decide } from "./reconcile/decide.ts";
 import { survey } from "./reconcile/survey.ts";
 import { isWanted, latestOf, type Member, type Work } from "./reconcile/work.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { HostView, Snapshot } from "./snapshot.ts";
 
 /** What may happen to an instance that exists; what is created disturbs nothing. */
 export const DISTURBANCES = ["discard", "replace", "move", "restart", "stop"] as const;
@@ -37,12 +37,12 @@ export type BlastLimits = {
  * @param after the same cluster with other fleets, or with other states of its hosts
  */
 export function blastRadius(before: Snapshot, after: Snapshot): BlastRadius {
-  const workBefore = survey(before);
+  const workBefore = survey(asHeard(before));
   const kinds = new Map<Disturbance, number>();
   const hosts = new Set<HostName>();
   let instances = 0;
   let ofInstances = 0;
-  for (const member of membersOf(survey(after))) {
+  for (const member of membersOf(survey(asHeard(after)))) {
     const entry = latestOf(member);
     if (entry === undefined || entry.desired === "discard") continue;
     ofInstances += 1;
@@ -54,6 +54,16 @@ export function blastRadius(before: Snapshot, after: Snapshot): BlastRadius {
     kinds.set(now, (kinds.get(now) ?? 0) + 1);
   }
   return { instances, ofInstances, hosts: hosts.size, ofHosts: after.hosts.length, kinds };
+}
+
+/**
+ * What is spared only while its host is not heard of is not spared: a coordinator that has just
+ * started has heard of none.
+ */
+function asHeard(snapshot: Snapshot): Snapshot {
+  const heard = (host: HostView): HostView =>
+    host.liveness === "lost" ? host : { ...host, liveness: "up" };
+  return { ...snapshot, hosts: snapshot.hosts.map(heard) };
 }
 
 function* membersOf({ fleets }: Work): Generator<Member> {
