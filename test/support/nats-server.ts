@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, closeSync, constants, openSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -19,6 +19,8 @@ export interface NatsServer extends AsyncDisposable {
   stop(signal?: NodeJS.Signals): Promise<void>;
   /** Starts it again with the same ports and data. */
   start(): Promise<void>;
+  /** Destroys the data of one that was stopped, as the loss of its disk does. */
+  loseData(): Promise<void>;
 }
 
 /** Servers that replicate to each other. */
@@ -137,6 +139,12 @@ class Server implements NatsServer {
     const exited = once(child, "exit");
     child.kill(signal);
     await exited;
+  }
+
+  async loseData(): Promise<void> {
+    assert(this.#process === undefined, `${this.#options.name} runs`);
+    const directory = this.#directory?.path;
+    if (directory !== undefined) await rm(join(directory, "jetstream"), { recursive: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,6 +7,8 @@ export type { BuildSource } from "./container-schema.ts";
 export { sha256, templateDigest } from "./digest.ts";
 export { duration, parseDuration } from "./duration.ts";
 export { type EpochHolder, epochHolderCodec } from "./epoch-codec.ts";
+export { clusterExportCodec, type Restored, restoredCodec } from "./export-codec.ts";
+export { exportBody, formatExport, parseExport } from "./export-file.ts";
 export { fleetFileJsonSchema } from "./file-schema.ts";
 export type { FileProblem, FleetFile, ParsedFleet, ParsedFleets } from "./fleet-file.ts";
 export {
@@ -15,6 +17,7 @@ export {
   resolveBuild,
 } from "./fleet-file.ts";
 export { imageCodec } from "./image-codec.ts";
+export { DEFAULT_POLICIES } from "./model-schema.ts";
 export type { SettingsSource } from "./settings.ts";
 export { loadSettings } from "./settings.ts";
 export { fleetSpecCodec, resourcesCodec } from "./spec-codec.ts";

@@ -51,6 +51,14 @@ export const DEFAULT_UPDATE: UpdatePolicy = {
 export const DEFAULT_ON_HOST_LOSS = "restart" satisfies FleetSpec["onHostLoss"];
 export const DEFAULT_ON_ISOLATION = "keep" satisfies FleetSpec["onIsolation"];
 
+/** What a fleet has of which nothing but its orders is left. */
+export const DEFAULT_POLICIES = {
+  labels: {},
+  placement: DEFAULT_PLACEMENT,
+  update: DEFAULT_UPDATE,
+  onHostLoss: DEFAULT_ON_HOST_LOSS,
+} satisfies Partial<FleetSpec>;
+
 export const TEMPLATE_KINDS = ["vm", "container"] as const;
 export const RESTART_MODES = ["always", "on-failure", "never"] as const;
 export const STRATEGIES = ["spread", "pack"] as const;

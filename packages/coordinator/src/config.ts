@@ -14,6 +14,9 @@ const MIN_LEASE_MS = 5_000;
 /** Above what a busy machine may let a program wait for its turn. */
 const MIN_MARGIN_MS = 500;
 
+/** Each look compares all that is declared. */
+const MIN_EXPORT_INTERVAL_MS = 1_000;
+
 const atLeast = (least: number) => {
   const error = `milliseconds, at least ${least}`;
   return z.int({ error }).min(least, error);
@@ -69,6 +72,16 @@ const schema = z.strictObject({
       waveShare: share.default(0.1),
     })
     .prefault({}),
+  /** Exports of the cluster, for evm restore; absent: none are written. */
+  export: z
+    .strictObject({
+      /** A folder on this machine. */
+      path: text,
+      /** Between looks; an export is written where something changed. */
+      intervalMs: atLeast(MIN_EXPORT_INTERVAL_MS).default(60_000),
+      keep: z.int({ error: "a whole number of at least 1" }).min(1, "at least 1").default(100),
+    })
+    .optional(),
   logLevel: z.enum(LOG_LEVELS, `one of ${LOG_LEVELS.join(", ")}`).default("info"),
 });
 

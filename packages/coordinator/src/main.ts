@@ -9,12 +9,16 @@ import {
   Metrics,
   runMain,
   runService,
+  runTogether,
   serveTelemetry,
   systemClock,
 } from "@evm/telemetry";
 import { serveApi } from "./api/serve.ts";
 import { type CoordinatorConfig, loadConfig } from "./config.ts";
 import { Coordinator } from "./coordinator.ts";
+import { exportable } from "./export.ts";
+import { exportFolder } from "./export-folder.ts";
+import { Exporter, type ExporterOptions } from "./exporter.ts";
 import { createCoordinatorMetrics } from "./metrics.ts";
 
 const USAGE = `usage: evm-coordinator [--config FILE]
@@ -84,7 +88,28 @@ async function run(config: CoordinatorConfig, log: Log, signal: AbortSignal): Pr
     }),
   );
   log.info("serving", { api: `${config.api.address}:${api.port}`, metrics: telemetry.port });
-  await coordinator.run(signal);
+  const loops = [(end: AbortSignal) => coordinator.run(end)];
+  const exporter = exporterOf(config, { coordinator, store, log, metrics });
+  if (exporter !== undefined) loops.push((end) => exporter.run(end));
+  await runTogether(loops, signal);
+}
+
+type ExporterParts = Pick<ExporterOptions, "log" | "metrics"> & {
+  readonly coordinator: Coordinator;
+  readonly store: CoordinatorStore;
+};
+
+function exporterOf(
+  { export: settings }: CoordinatorConfig,
+  { coordinator, store, log, metrics }: ExporterParts,
+): Exporter | undefined {
+  if (settings === undefined) return undefined;
+  const { path, intervalMs, keep } = settings;
+  const { announcer } = coordinator;
+  const clock = systemClock;
+  const take = () => exportable(coordinator, store, clock.now());
+  const folder = exportFolder(path);
+  return new Exporter({ folder, intervalMs, keep, take, clock, log, announcer, metrics });
 }
 
 /** Waits for a store that is away; one that lacks what EVM needs is an error at once. */

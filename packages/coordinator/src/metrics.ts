@@ -62,6 +62,7 @@ export function createCoordinatorMetrics(metrics: Metrics) {
       help: "1 while too many hosts are silent at once to call any lost; told by the leader",
       labels: [],
     }),
+    ...exportMetrics(metrics),
     queuedEvents: metrics.gauge({
       name: "evm_coordinator_queued_events",
       help: "Events that wait for the store",
@@ -84,6 +85,19 @@ const memoryMetrics = (metrics: Metrics) => ({
   estrangedHosts: metrics.gauge({
     name: "evm_estranged_hosts",
     help: "Hosts that go by orders which are not known here",
+    labels: [],
+  }),
+});
+
+const exportMetrics = (metrics: Metrics) => ({
+  exports: metrics.counter({
+    name: "evm_exports_total",
+    help: "Exports of the cluster that were due, by outcome",
+    labels: ["outcome"],
+  }),
+  exportedAt: metrics.gauge({
+    name: "evm_export_last_success_timestamp_seconds",
+    help: "When the newest export was last found to be up to date",
     labels: [],
   }),
 });

@@ -44,6 +44,14 @@ export type { ObservedPhase, Phase } from "./phase.ts";
 export { isAlive, PHASES } from "./phase.ts";
 export { Cluster, type PlaceResult, place } from "./place.ts";
 export type { Action, Note, Plan, Refusal, Violation, Waiting } from "./plan.ts";
+export {
+  type ClusterExport,
+  type RebuildInput,
+  type Rebuilt,
+  type RebuiltFleet,
+  type RebuiltHost,
+  rebuild,
+} from "./rebuild.ts";
 export { appliedBy, type Recall, recall } from "./recall.ts";
 export { reconcile } from "./reconcile.ts";
 export type { DriverStatus, Instant, Observed, PoolStatus, Report } from "./report.ts";

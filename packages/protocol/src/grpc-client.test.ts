@@ -53,7 +53,9 @@ async function startServer(name: string): Promise<TestServer> {
     if (failure !== undefined) throw failure;
     return { coordinator: name };
   };
-  const cluster: Handlers<typeof ClusterService> = { getClusterStatus: answer };
+  const cluster: Pick<Handlers<typeof ClusterService>, "getClusterStatus"> = {
+    getClusterStatus: answer,
+  };
   const fleets: Pick<Handlers<typeof FleetService>, "watchFleets"> = {
     async *watchFleets(_, { signal }) {
       yield { deletedName: name };
@@ -61,7 +63,7 @@ async function startServer(name: string): Promise<TestServer> {
     },
   };
   addService(server, Health, health, convert);
-  addService(server, ClusterService, cluster, convert);
+  addService(server, ClusterService, cluster as Handlers<typeof ClusterService>, convert);
   addService(server, FleetService, fleets as Handlers<typeof FleetService>, convert);
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) =>

@@ -19,6 +19,7 @@ import type {
   EventQuery,
   HostStream,
   HostVerb,
+  RestoreOutcome,
   RestoreRequest,
   Write,
   WriteOutcome,
@@ -100,7 +101,7 @@ export class CoordinatorLink extends Link<CoordinatorStore> implements Coordinat
     );
   }
 
-  restore(request: RestoreRequest, signal: AbortSignal): Promise<CommitOutcome> {
+  restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreOutcome> {
     return this.request("restoring", signal, () => this.server.restore(request, NEVER));
   }
 

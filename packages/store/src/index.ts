@@ -21,6 +21,7 @@ export type {
   HostVerb,
   LeaseGrant,
   Ping,
+  RestoreOutcome,
   RestoreRequest,
   StoreConnection,
   StoredEvent,

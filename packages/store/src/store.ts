@@ -84,16 +84,19 @@ export type ClaimOutcome =
 export type RestoreRequest = {
   /** The newest epoch, whoever holds it; the fence. */
   readonly epoch: number;
+  /** Writes, last of all, a new epoch above this base: whoever leads has to stand again. */
+  readonly base: number;
+  /** The coordinator that restores. */
+  readonly by: string;
   readonly fleets: readonly Write<FleetRecord>[];
   readonly images: readonly Write<Image>[];
   readonly hosts: readonly Write<HostRecord>[];
   readonly orders: readonly Write<Orders>[];
-  /**
-   * Written last: a new epoch above this base, so that whoever leads has to stand again. Absent
-   * while more is to come.
-   */
-  readonly raise: { readonly base: number; readonly by: string } | undefined;
 };
+
+export type RestoreOutcome =
+  | { readonly kind: "committed"; readonly revision: number; readonly epoch: number }
+  | { readonly kind: "rejected"; readonly reason: string };
 
 export type EventQuery = {
   readonly fleet: string | undefined;
@@ -158,7 +161,7 @@ export interface CoordinatorStore extends StoreConnection {
   claimEpoch(leader: string, expectedEpoch: number, signal: AbortSignal): Promise<ClaimOutcome>;
   commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome>;
   /** Writes all of them or none, and only while the epoch is the newest (S1). */
-  restore(request: RestoreRequest, signal: AbortSignal): Promise<CommitOutcome>;
+  restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreOutcome>;
 
   /** Writes all of them or none; the outcome's revision is that of the last one. */
   putFleets(writes: readonly Write<FleetRecord>[], signal: AbortSignal): Promise<WriteOutcome>;

@@ -10,6 +10,8 @@ type PartsOptions = {
   readonly pool: string;
   /** Of the agent, beside those that every test needs. */
   readonly settings?: object;
+  /** The same of the coordinator. */
+  readonly coordinator?: object;
 };
 
 /** A nats-server, a coordinator and an agent; each can be killed and started again. */
@@ -105,9 +107,10 @@ export class Parts implements AsyncDisposable {
     await this.nats[Symbol.asyncDispose]();
   }
 
-  async #configure({ pool, settings = {} }: PartsOptions): Promise<void> {
+  async #configure(options: PartsOptions): Promise<void> {
+    const { pool, settings = {} } = options;
     const { folder, name } = this.#footprint;
-    const coordinator = { api: { port: 0 }, metrics: { port: 0 } };
+    const coordinator = { api: { port: 0 }, metrics: { port: 0 }, ...options.coordinator };
     const agent = {
       host: name,
       stateDir: join(folder, "agent"),

@@ -47,9 +47,8 @@ export function statusText(terminal: Terminal, status: GetClusterStatusResponse)
     ...status.waiting.map((item) => waitingLine(terminal, item)),
     ...status.notes.map((note) => `note: ${note}`),
   ];
-  if (!status.isStoreConnected) {
-    const warning = "warning: the coordinator is cut off from its store; this may be old";
-    lines.push(styled(terminal, "yellow", warning));
+  for (const doubt of status.doubts) {
+    lines.push(styled(terminal, "yellow", `warning: ${doubt}`));
   }
   return `${lines.join("\n")}\n`;
 }

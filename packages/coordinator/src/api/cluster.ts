@@ -1,7 +1,9 @@
 /** The cluster as a whole. */
-import { waitingCodec } from "@evm/codec";
+import { clusterExportCodec, restoredCodec, waitingCodec } from "@evm/codec";
 import { type HostView, isInMaintenance, type Snapshot } from "@evm/fleet";
 import type { ClusterService, Handlers } from "@evm/protocol";
+import { exportOf } from "../export.ts";
+import { restoreCluster } from "../restore.ts";
 import type { ApiContext } from "./context.ts";
 import { countPhases } from "./fleet-view.ts";
 
@@ -33,7 +35,22 @@ export function clusterHandlers(context: ApiContext): Handlers<typeof ClusterSer
         instances: countPhases(unsorted),
         waiting: plan.waiting.slice(0, MAX_WAITING_SHOWN).map(waitingCodec.toWire),
         notes: plan.notes.map((note) => note.text),
+        doubts: [...coordinator.doubts()],
       };
+    },
+    async exportCluster() {
+      const { store, coordinator, clock } = context;
+      const { snapshot } = coordinator.picture();
+      const value = exportOf(snapshot, store.control(), clock.now());
+      return { export: clusterExportCodec.toWire(value) };
+    },
+    async restoreCluster({ export: kept, without, isDryRun }, { signal }) {
+      const order = {
+        kept: kept === undefined ? undefined : clusterExportCodec.fromWire(kept),
+        without,
+        isDryRun,
+      };
+      return restoredCodec.toWire(await restoreCluster(context, order, signal));
     },
   };
 }

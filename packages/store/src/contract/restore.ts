@@ -15,16 +15,16 @@ import {
 
 const BASE = 1_000_000_000_000;
 
-const nothing = { fleets: [], images: [], hosts: [], orders: [], raise: undefined } as const;
-const raise = { base: BASE, by: "c1" };
+const nothing = { fleets: [], images: [], hosts: [], orders: [], base: BASE, by: "c1" } as const;
 
 async function restore(
   coordinator: CoordinatorStore,
   request: Partial<RestoreRequest> & Pick<RestoreRequest, "epoch">,
-): Promise<void> {
+): Promise<number> {
   const outcome = await coordinator.restore({ ...nothing, ...request }, soon());
   if (outcome.kind !== "committed") throw new Error(outcome.reason);
   await coordinator.caughtUp(outcome.revision, soon());
+  return outcome.epoch;
 }
 
 const commit = (by: CoordinatorStore, epoch: number, host: string) =>
@@ -63,7 +63,6 @@ export function restoreContract(setup: Setup): void {
     expect(state.images.get(imageName("debian"))?.value).toEqual(image("debian"));
     expect(state.hosts.get(hostName("h2"))?.value.admin).toBe("draining");
     expect(state.orders.get(hostName("h1"))?.value).toEqual(inForce);
-    expect(state.epoch).toEqual({ epoch, base: 0, leader: "c1" });
     expect(await (await world.host(hostName("h1"))).readOrders(soon())).toEqual(inForce);
   });
 
@@ -71,9 +70,9 @@ export function restoreContract(setup: Setup): void {
     await using world = await setup();
     const [c1, c2] = [await world.coordinator("c1"), await world.coordinator("c2")];
     const old = await lead(c1, "c1");
-    await restore(c1, { epoch: old, raise });
+    const restored = await restore(c1, { epoch: old });
     const raised = c1.control().epoch;
-    expect(raised).toEqual({ epoch: expect.any(Number), base: BASE, leader: "c1" });
+    expect(raised).toEqual({ epoch: restored, base: BASE, leader: "c1" });
     expect(raised.epoch).toBeGreaterThan(BASE);
 
     await c2.caughtUp(c1.control().revision, soon());
@@ -90,10 +89,23 @@ export function restoreContract(setup: Setup): void {
     expect(await c3.claimEpoch("c3", raised.epoch, soon())).toEqual({ kind: "conflict" });
   });
 
+  test("what takes several batches goes on under the epoch of the last", async () => {
+    await using world = await setup();
+    const c1 = await world.coordinator("c1");
+    let epoch = await lead(c1, "c1");
+    for (const name of ["h1", "h2"]) {
+      const request = { ...nothing, orders: [{ value: orders(name, 7, 1), expectedRevision: 0 }] };
+      const outcome = await c1.restore({ ...request, epoch }, soon());
+      if (outcome.kind !== "committed") throw new Error(outcome.reason);
+      epoch = outcome.epoch;
+    }
+    expect(await commit(c1, epoch, "h3")).toMatchObject({ kind: "committed" });
+  });
+
   test("who claims twice in a row need not see the first claim before the second", async () => {
     await using world = await setup();
     const c1 = await world.coordinator("c1");
-    await restore(c1, { epoch: await lead(c1, "c1"), raise });
+    await restore(c1, { epoch: await lead(c1, "c1") });
     const claim = async (expected: number): Promise<number> => {
       const outcome = await c1.claimEpoch("c1", expected, soon());
       if (outcome.kind !== "written") throw new Error("somebody else claimed it");
@@ -113,7 +125,6 @@ export function restoreContract(setup: Setup): void {
       epoch,
       fleets: [{ value: fleet("web"), expectedRevision: 0 }],
       images: [{ value: image("debian"), expectedRevision: 0 }],
-      raise,
     };
     expect(await c1.restore(request, soon())).toMatchObject({ kind: "rejected" });
     await c1.caughtUp(last, soon());
@@ -127,10 +138,7 @@ export function restoreContract(setup: Setup): void {
     const epoch = await lead(c1, "c1");
     await c2.caughtUp(epoch, soon());
     const next = await lead(c2, "c2");
-    for (const given of [raise, undefined]) {
-      const request = { ...nothing, epoch, raise: given };
-      expect(await c1.restore(request, soon())).toMatchObject({ kind: "rejected" });
-    }
+    expect(await c1.restore({ ...nothing, epoch }, soon())).toMatchObject({ kind: "rejected" });
     expect(c2.control().epoch).toEqual({ epoch: next, base: 0, leader: "c2" });
   });
 

@@ -22,6 +22,7 @@ import {
   type HostStream,
   type HostVerb,
   MAX_ORDERS_BYTES,
+  type RestoreOutcome,
   type RestoreRequest,
   type Write,
   type WriteOutcome,
@@ -78,7 +79,7 @@ export class MemoryCoordinator extends MemoryClient implements CoordinatorStore 
     return this.world.commit(request);
   }
 
-  async restore(request: RestoreRequest, signal: AbortSignal): Promise<CommitOutcome> {
+  async restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreOutcome> {
     const { fleets, images, hosts, orders } = request;
     const count = fleets.length + images.length + hosts.length + orders.length;
     this.reach("restoring", signal);

@@ -17,6 +17,7 @@ import type {
   CommitOutcome,
   CommitRequest,
   ControlState,
+  RestoreOutcome,
   RestoreRequest,
   Write,
   WriteOutcome,
@@ -32,7 +33,7 @@ type Listener<Input, Output> = {
 
 const isUnique = (keys: readonly unknown[]): boolean => new Set(keys).size === keys.length;
 
-const rejected = (reason: string): CommitOutcome => ({ kind: "rejected", reason });
+const rejected = (reason: string) => ({ kind: "rejected", reason }) as const;
 
 /** Writes to one table: whether they still may be made, and how. */
 function part<Key, Value>(
@@ -104,7 +105,7 @@ export class World {
     return { kind: "written", ...this.#nextEpoch(leader, base) };
   }
 
-  restore(request: RestoreRequest): CommitOutcome {
+  restore(request: RestoreRequest): RestoreOutcome {
     const { epoch } = this.control.epoch;
     if (request.epoch !== epoch) return rejected(`epoch ${request.epoch} is over, now is ${epoch}`);
     const { fleets, images, hosts, orders } = this.control;
@@ -117,8 +118,7 @@ export class World {
     if (!parts.every(({ isCurrent }) => isCurrent)) return rejected("others wrote in between");
     for (const { write } of parts) write(() => this.#nextRevision());
     for (const { value } of request.orders) this.ordersWakeups(value.host).wakeAll();
-    if (request.raise !== undefined) this.#nextEpoch(request.raise.by, request.raise.base);
-    return { kind: "committed", revision: this.control.revision };
+    return { kind: "committed", ...this.#nextEpoch(request.by, request.base) };
   }
 
   commit(request: CommitRequest): CommitOutcome {

@@ -27,6 +27,7 @@ import {
   type Epoch,
   MAX_ORDERS_BYTES,
   MAX_VALUE_BYTES,
+  type RestoreOutcome,
   type RestoreRequest,
   StoreError,
   type Write,
@@ -101,7 +102,8 @@ export class ControlWriter {
     return this.#commit(doing, messages, signal);
   }
 
-  async restore(request: RestoreRequest, signal: AbortSignal): Promise<CommitOutcome> {
+  async restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreOutcome> {
+    const { epoch, base, by } = request;
     const doing = "restoring";
     const writes = [
       ...request.fleets.map((write) => this.#fleetMessage(write)),
@@ -110,18 +112,15 @@ export class ControlWriter {
       ...request.orders.map(orders),
     ];
     checkWriteCount(doing, writes.length);
-    const base = this.#baseOf(request.epoch);
-    if (base === undefined) return { kind: "rejected", reason: `${request.epoch} is over` };
-    const revision = request.epoch - base;
-    if (request.raise === undefined) {
-      return this.#commit(doing, [fence(revision), ...writes], signal);
-    }
-    const payload = epochHolderCodec.encode({
-      leader: request.raise.by,
-      base: request.raise.base,
-    });
+    const before = this.#baseOf(epoch);
+    if (before === undefined) return { kind: "rejected", reason: `${epoch} is over` };
+    const payload = epochHolderCodec.encode({ leader: by, base });
     // It is a fence itself, for it names the revision that it replaces.
-    return this.#commit(doing, [...writes, message(EPOCH_KEY, payload, revision)], signal);
+    const messages = [...writes, message(EPOCH_KEY, payload, epoch - before)];
+    const outcome = await this.#commit(doing, messages, signal);
+    if (outcome.kind === "rejected") return outcome;
+    this.#claimed = { epoch: base + outcome.revision, base };
+    return { ...outcome, epoch: this.#claimed.epoch };
   }
 
   async putFleets(

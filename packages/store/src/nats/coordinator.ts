@@ -32,6 +32,7 @@ import {
   type EventQuery,
   type HostStream,
   type HostVerb,
+  type RestoreOutcome,
   type RestoreRequest,
   StoreError,
   type Write,
@@ -164,7 +165,7 @@ class NatsCoordinator extends NatsClient implements CoordinatorStore {
     return this.#writer.commit(request, signal);
   }
 
-  restore(request: RestoreRequest, signal: AbortSignal): Promise<CommitOutcome> {
+  restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreOutcome> {
     return this.#writer.restore(request, signal);
   }
 

@@ -8,6 +8,7 @@ import { TcpProxy } from "../../test/tcp-proxy.ts";
 import {
   bytes,
   collect,
+  event,
   eventually,
   heard,
   hostName,
@@ -15,11 +16,13 @@ import {
   imageName,
   lead,
   orders,
+  query,
   report,
   soon,
   written,
 } from "../contract/fixtures.ts";
-import { StoreError } from "../store.ts";
+import { EventOutbox, MAX_OUTBOX_EVENTS } from "../event-outbox.ts";
+import { type EventRecord, type StoreConnection, StoreError } from "../store.ts";
 import { MAX_BATCH_MESSAGES, publishBatch } from "./atomic-batch.ts";
 import { connectCoordinator } from "./coordinator.ts";
 import { connectHost } from "./host.ts";
@@ -99,6 +102,45 @@ describeIf([natsServer], "a server that crashes", () => {
         () => each.reports().get(h1)?.reportedAt === 7,
       );
     }
+  });
+});
+
+describeIf([natsServer], "an outage of the server", () => {
+  test("delays events of hosts and coordinators, in order; what did not fit is told", async () => {
+    await using server = await startNatsServer();
+    await using c1 = await coordinator([server.url]);
+    await using agent = await host([server.url]);
+    const [few, many] = [3, MAX_OUTBOX_EVENTS + 2];
+    const end = new AbortController();
+    const outboxOf = (store: StoreConnection, source: EventRecord["source"]) =>
+      new EventOutbox({
+        store,
+        droppedEvent: (count) => event(`${count} dropped`, { source }),
+        pause: (signal) => setTimeout(RETRY_PAUSE_MS, undefined, { signal }),
+      });
+    const [own, hosts] = [outboxOf(c1, "coordinator/c1"), outboxOf(agent, "host/h1")];
+    await server.stop();
+    const running = [own, hosts].map((outbox) => outbox.run(end.signal).catch(() => undefined));
+    const fill = (outbox: EventOutbox, count: number, source: EventRecord["source"]) => {
+      for (let at = 0; at < count; at += 1) outbox.add(event(`${at}`, { source }));
+    };
+    fill(hosts, many, "host/h1");
+    fill(own, few, "coordinator/c1");
+    await server.start();
+
+    const isEmpty = () => own.length + hosts.length === 0;
+    const deadline = AbortSignal.timeout(FAILOVER_LIMIT_MS);
+    while (!isEmpty()) await setTimeout(RETRY_PAUSE_MS, undefined, { signal: deadline });
+    const stored = await onceAvailable(() => c1.listEvents(query({ limit: 10_000 }), soon()));
+    const textsOf = (source: string) => [
+      // An append of which only the answer was lost comes twice.
+      ...new Set(stored.flatMap((one) => (one.event.source === source ? [one.event.text] : []))),
+    ];
+    expect(textsOf("coordinator/c1")).toEqual(["0", "1", "2"]);
+    const kept = Array.from({ length: MAX_OUTBOX_EVENTS }, (_, at) => `${at + 2}`);
+    expect(textsOf("host/h1")).toEqual(["2 dropped", ...kept]);
+    end.abort();
+    await Promise.all(running);
   });
 });
 

@@ -2,19 +2,23 @@
 // @generated from file evm/v1/cluster_service.proto (package evm.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { PhaseCount } from "./fleet_service_pb.ts";
 import { file_evm_v1_fleet_service } from "./fleet_service_pb.ts";
+import type { Image } from "./image_pb.ts";
+import { file_evm_v1_image } from "./image_pb.ts";
 import type { Waiting } from "./plan_pb.ts";
 import { file_evm_v1_plan } from "./plan_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { FleetRecord, HostRecord } from "./state_pb.ts";
+import { file_evm_v1_state } from "./state_pb.ts";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file evm/v1/cluster_service.proto.
  */
 export const file_evm_v1_cluster_service: GenFile = /*@__PURE__*/
-  fileDesc("Chxldm0vdjEvY2x1c3Rlcl9zZXJ2aWNlLnByb3RvEgZldm0udjEiGQoXR2V0Q2x1c3RlclN0YXR1c1JlcXVlc3QihwMKGEdldENsdXN0ZXJTdGF0dXNSZXNwb25zZRITCgtjb29yZGluYXRvchgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEg4KBmxlYWRlchgDIAEoCRINCgVlcG9jaBgEIAEoBBIQCghyZXZpc2lvbhgFIAEoBBIaChJpc19zdG9yZV9jb25uZWN0ZWQYBiABKAgSEAoIaG9zdHNfdXAYByABKA0SEgoKaG9zdHNfbG9zdBgIIAEoDRIWCg5ob3N0c19kcmFpbmluZxgJIAEoDRIOCgZmbGVldHMYCiABKA0SJQoJaW5zdGFuY2VzGAsgAygLMhIuZXZtLnYxLlBoYXNlQ291bnQSIAoHd2FpdGluZxgMIAMoCzIPLmV2bS52MS5XYWl0aW5nEg0KBW5vdGVzGA0gAygJEhYKDmhvc3RzX2NvcmRvbmVkGA4gASgNEhwKFGhvc3RzX2luX21haW50ZW5hbmNlGA8gASgNEhwKBWJyYWtlGBAgASgLMg0uZXZtLnYxLkJyYWtlIkUKBUJyYWtlEg4KBnNpbGVudBgBIAEoDRINCgVrbm93bhgCIAEoDRIMCgRtb3N0GAMgASgNEg8KB292ZXJkdWUYBCABKA0ybAoOQ2x1c3RlclNlcnZpY2USWgoQR2V0Q2x1c3RlclN0YXR1cxIfLmV2bS52MS5HZXRDbHVzdGVyU3RhdHVzUmVxdWVzdBogLmV2bS52MS5HZXRDbHVzdGVyU3RhdHVzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_evm_v1_fleet_service, file_evm_v1_plan]);
+  fileDesc("Chxldm0vdjEvY2x1c3Rlcl9zZXJ2aWNlLnByb3RvEgZldm0udjEiGQoXR2V0Q2x1c3RlclN0YXR1c1JlcXVlc3QilwMKGEdldENsdXN0ZXJTdGF0dXNSZXNwb25zZRITCgtjb29yZGluYXRvchgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEg4KBmxlYWRlchgDIAEoCRINCgVlcG9jaBgEIAEoBBIQCghyZXZpc2lvbhgFIAEoBBIaChJpc19zdG9yZV9jb25uZWN0ZWQYBiABKAgSEAoIaG9zdHNfdXAYByABKA0SEgoKaG9zdHNfbG9zdBgIIAEoDRIWCg5ob3N0c19kcmFpbmluZxgJIAEoDRIOCgZmbGVldHMYCiABKA0SJQoJaW5zdGFuY2VzGAsgAygLMhIuZXZtLnYxLlBoYXNlQ291bnQSIAoHd2FpdGluZxgMIAMoCzIPLmV2bS52MS5XYWl0aW5nEg0KBW5vdGVzGA0gAygJEhYKDmhvc3RzX2NvcmRvbmVkGA4gASgNEhwKFGhvc3RzX2luX21haW50ZW5hbmNlGA8gASgNEhwKBWJyYWtlGBAgASgLMg0uZXZtLnYxLkJyYWtlEg4KBmRvdWJ0cxgRIAMoCSJFCgVCcmFrZRIOCgZzaWxlbnQYASABKA0SDQoFa25vd24YAiABKA0SDAoEbW9zdBgDIAEoDRIPCgdvdmVyZHVlGAQgASgNIhYKFEV4cG9ydENsdXN0ZXJSZXF1ZXN0Ij4KFUV4cG9ydENsdXN0ZXJSZXNwb25zZRIlCgZleHBvcnQYASABKAsyFS5ldm0udjEuQ2x1c3RlckV4cG9ydCKvAQoNQ2x1c3RlckV4cG9ydBIWCg5leHBvcnRlZF9hdF9tcxgBIAEoBBINCgVlcG9jaBgCIAEoBBIQCghyZXZpc2lvbhgDIAEoBBIjCgZmbGVldHMYBCADKAsyEy5ldm0udjEuRmxlZXRSZWNvcmQSHQoGaW1hZ2VzGAUgAygLMg0uZXZtLnYxLkltYWdlEiEKBWhvc3RzGAYgAygLMhIuZXZtLnYxLkhvc3RSZWNvcmQiYwoVUmVzdG9yZUNsdXN0ZXJSZXF1ZXN0EiUKBmV4cG9ydBgBIAEoCzIVLmV2bS52MS5DbHVzdGVyRXhwb3J0Eg8KB3dpdGhvdXQYAiADKAkSEgoKaXNfZHJ5X3J1bhgDIAEoCCKHAQoWUmVzdG9yZUNsdXN0ZXJSZXNwb25zZRIlCgZmbGVldHMYASADKAsyFS5ldm0udjEuUmVzdG9yZWRGbGVldBIjCgVob3N0cxgCIAMoCzIULmV2bS52MS5SZXN0b3JlZEhvc3QSDQoFbm90ZXMYAyADKAkSEgoKZXBvY2hfYmFzZRgEIAEoBCJlCg1SZXN0b3JlZEZsZWV0EgwKBG5hbWUYASABKAkSIwoGc291cmNlGAIgASgOMhMuZXZtLnYxLkZsZWV0U291cmNlEhAKCHJlcGxpY2FzGAMgASgNEg8KB3J1bm5pbmcYBCABKA0idgoMUmVzdG9yZWRIb3N0EgwKBG5hbWUYASABKAkSJAoGc291cmNlGAIgASgOMhQuZXZtLnYxLk9yZGVyc1NvdXJjZRINCgVlcG9jaBgDIAEoBBISCgpnZW5lcmF0aW9uGAQgASgEEg8KB3J1bm5pbmcYBSABKA0qdgoLRmxlZXRTb3VyY2USHAoYRkxFRVRfU09VUkNFX1VOU1BFQ0lGSUVEEAASFwoTRkxFRVRfU09VUkNFX0VYUE9SVBABEhcKE0ZMRUVUX1NPVVJDRV9TVE9SRUQQAhIXChNGTEVFVF9TT1VSQ0VfT1JERVJTEAMqkgEKDE9yZGVyc1NvdXJjZRIdChlPUkRFUlNfU09VUkNFX1VOU1BFQ0lGSUVEEAASFgoST1JERVJTX1NPVVJDRV9IT1NUEAESGAoUT1JERVJTX1NPVVJDRV9TVE9SRUQQAhIWChJPUkRFUlNfU09VUkNFX05PTkUQAxIZChVPUkRFUlNfU09VUkNFX1VOS05PV04QBDKQAgoOQ2x1c3RlclNlcnZpY2USWgoQR2V0Q2x1c3RlclN0YXR1cxIfLmV2bS52MS5HZXRDbHVzdGVyU3RhdHVzUmVxdWVzdBogLmV2bS52MS5HZXRDbHVzdGVyU3RhdHVzUmVzcG9uc2UiA5ACARJRCg1FeHBvcnRDbHVzdGVyEhwuZXZtLnYxLkV4cG9ydENsdXN0ZXJSZXF1ZXN0Gh0uZXZtLnYxLkV4cG9ydENsdXN0ZXJSZXNwb25zZSIDkAIBEk8KDlJlc3RvcmVDbHVzdGVyEh0uZXZtLnYxLlJlc3RvcmVDbHVzdGVyUmVxdWVzdBoeLmV2bS52MS5SZXN0b3JlQ2x1c3RlclJlc3BvbnNlYgZwcm90bzM", [file_evm_v1_fleet_service, file_evm_v1_image, file_evm_v1_plan, file_evm_v1_state]);
 
 /**
  * @generated from message evm.v1.GetClusterStatusRequest
@@ -127,6 +131,13 @@ export type GetClusterStatusResponse = Message<"evm.v1.GetClusterStatusResponse"
    * @generated from field: evm.v1.Brake brake = 16;
    */
   brake?: Brake | undefined;
+
+  /**
+   * Why what is said here, or done, may not be what one expects: no leader, a lost control state.
+   *
+   * @generated from field: repeated string doubts = 17;
+   */
+  doubts: string[];
 };
 
 /**
@@ -177,6 +188,323 @@ export const BrakeSchema: GenMessage<Brake> = /*@__PURE__*/
   messageDesc(file_evm_v1_cluster_service, 2);
 
 /**
+ * @generated from message evm.v1.ExportClusterRequest
+ */
+export type ExportClusterRequest = Message<"evm.v1.ExportClusterRequest"> & {
+};
+
+/**
+ * Describes the message evm.v1.ExportClusterRequest.
+ * Use `create(ExportClusterRequestSchema)` to create a new message.
+ */
+export const ExportClusterRequestSchema: GenMessage<ExportClusterRequest> = /*@__PURE__*/
+  messageDesc(file_evm_v1_cluster_service, 3);
+
+/**
+ * @generated from message evm.v1.ExportClusterResponse
+ */
+export type ExportClusterResponse = Message<"evm.v1.ExportClusterResponse"> & {
+  /**
+   * @generated from field: evm.v1.ClusterExport export = 1;
+   */
+  export?: ClusterExport | undefined;
+};
+
+/**
+ * Describes the message evm.v1.ExportClusterResponse.
+ * Use `create(ExportClusterResponseSchema)` to create a new message.
+ */
+export const ExportClusterResponseSchema: GenMessage<ExportClusterResponse> = /*@__PURE__*/
+  messageDesc(file_evm_v1_cluster_service, 4);
+
+/**
+ * Everything that operators declared; what runs where is with the hosts.
+ *
+ * @generated from message evm.v1.ClusterExport
+ */
+export type ClusterExport = Message<"evm.v1.ClusterExport"> & {
+  /**
+   * Milliseconds since 1970, by the coordinator's clock.
+   *
+   * @generated from field: uint64 exported_at_ms = 1;
+   */
+  exportedAtMs: bigint;
+
+  /**
+   * Of the control state then.
+   *
+   * @generated from field: uint64 epoch = 2;
+   */
+  epoch: bigint;
+
+  /**
+   * @generated from field: uint64 revision = 3;
+   */
+  revision: bigint;
+
+  /**
+   * Each sorted by name.
+   *
+   * @generated from field: repeated evm.v1.FleetRecord fleets = 4;
+   */
+  fleets: FleetRecord[];
+
+  /**
+   * @generated from field: repeated evm.v1.Image images = 5;
+   */
+  images: Image[];
+
+  /**
+   * Every host that was known, whatever its state.
+   *
+   * @generated from field: repeated evm.v1.HostRecord hosts = 6;
+   */
+  hosts: HostRecord[];
+};
+
+/**
+ * Describes the message evm.v1.ClusterExport.
+ * Use `create(ClusterExportSchema)` to create a new message.
+ */
+export const ClusterExportSchema: GenMessage<ClusterExport> = /*@__PURE__*/
+  messageDesc(file_evm_v1_cluster_service, 5);
+
+/**
+ * @generated from message evm.v1.RestoreClusterRequest
+ */
+export type RestoreClusterRequest = Message<"evm.v1.RestoreClusterRequest"> & {
+  /**
+   * Absent: fleets are rebuilt from the orders alone.
+   *
+   * @generated from field: evm.v1.ClusterExport export = 1;
+   */
+  export?: ClusterExport | undefined;
+
+  /**
+   * Hosts that need not answer.
+   *
+   * @generated from field: repeated string without = 2;
+   */
+  without: string[];
+
+  /**
+   * Only says what would be written.
+   *
+   * @generated from field: bool is_dry_run = 3;
+   */
+  isDryRun: boolean;
+};
+
+/**
+ * Describes the message evm.v1.RestoreClusterRequest.
+ * Use `create(RestoreClusterRequestSchema)` to create a new message.
+ */
+export const RestoreClusterRequestSchema: GenMessage<RestoreClusterRequest> = /*@__PURE__*/
+  messageDesc(file_evm_v1_cluster_service, 6);
+
+/**
+ * How everything is after the restore.
+ *
+ * @generated from message evm.v1.RestoreClusterResponse
+ */
+export type RestoreClusterResponse = Message<"evm.v1.RestoreClusterResponse"> & {
+  /**
+   * Sorted by name.
+   *
+   * @generated from field: repeated evm.v1.RestoredFleet fleets = 1;
+   */
+  fleets: RestoredFleet[];
+
+  /**
+   * @generated from field: repeated evm.v1.RestoredHost hosts = 2;
+   */
+  hosts: RestoredHost[];
+
+  /**
+   * What an operator should look at.
+   *
+   * @generated from field: repeated string notes = 3;
+   */
+  notes: string[];
+
+  /**
+   * Above every epoch that was ever heard of.
+   *
+   * @generated from field: uint64 epoch_base = 4;
+   */
+  epochBase: bigint;
+};
+
+/**
+ * Describes the message evm.v1.RestoreClusterResponse.
+ * Use `create(RestoreClusterResponseSchema)` to create a new message.
+ */
+export const RestoreClusterResponseSchema: GenMessage<RestoreClusterResponse> = /*@__PURE__*/
+  messageDesc(file_evm_v1_cluster_service, 7);
+
+/**
+ * @generated from message evm.v1.RestoredFleet
+ */
+export type RestoredFleet = Message<"evm.v1.RestoredFleet"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: evm.v1.FleetSource source = 2;
+   */
+  source: FleetSource;
+
+  /**
+   * @generated from field: uint32 replicas = 3;
+   */
+  replicas: number;
+
+  /**
+   * How many instances are ordered to run.
+   *
+   * @generated from field: uint32 running = 4;
+   */
+  running: number;
+};
+
+/**
+ * Describes the message evm.v1.RestoredFleet.
+ * Use `create(RestoredFleetSchema)` to create a new message.
+ */
+export const RestoredFleetSchema: GenMessage<RestoredFleet> = /*@__PURE__*/
+  messageDesc(file_evm_v1_cluster_service, 8);
+
+/**
+ * @generated from message evm.v1.RestoredHost
+ */
+export type RestoredHost = Message<"evm.v1.RestoredHost"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: evm.v1.OrdersSource source = 2;
+   */
+  source: OrdersSource;
+
+  /**
+   * Of the orders that it goes by; 0 where none are known.
+   *
+   * @generated from field: uint64 epoch = 3;
+   */
+  epoch: bigint;
+
+  /**
+   * @generated from field: uint64 generation = 4;
+   */
+  generation: bigint;
+
+  /**
+   * @generated from field: uint32 running = 5;
+   */
+  running: number;
+};
+
+/**
+ * Describes the message evm.v1.RestoredHost.
+ * Use `create(RestoredHostSchema)` to create a new message.
+ */
+export const RestoredHostSchema: GenMessage<RestoredHost> = /*@__PURE__*/
+  messageDesc(file_evm_v1_cluster_service, 9);
+
+/**
+ * @generated from enum evm.v1.FleetSource
+ */
+export const FleetSource = {
+  /**
+   * @generated from enum value: FLEET_SOURCE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: FLEET_SOURCE_EXPORT = 1;
+   */
+  EXPORT: 1,
+
+  /**
+   * It was in the control state.
+   *
+   * @generated from enum value: FLEET_SOURCE_STORED = 2;
+   */
+  STORED: 2,
+
+  /**
+   * Only its orders were left.
+   *
+   * @generated from enum value: FLEET_SOURCE_ORDERS = 3;
+   */
+  ORDERS: 3,
+} as const;
+
+/**
+ * @generated from enum evm.v1.FleetSource
+ */
+export type FleetSource = (typeof FleetSource)[keyof typeof FleetSource] | UnknownEnum;
+
+/**
+ * Describes the enum evm.v1.FleetSource.
+ */
+export const FleetSourceSchema: GenEnum<FleetSource> = /*@__PURE__*/
+  enumDesc(file_evm_v1_cluster_service, 0);
+
+/**
+ * @generated from enum evm.v1.OrdersSource
+ */
+export const OrdersSource = {
+  /**
+   * @generated from enum value: ORDERS_SOURCE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Those that the host says it goes by.
+   *
+   * @generated from enum value: ORDERS_SOURCE_HOST = 1;
+   */
+  HOST: 1,
+
+  /**
+   * They were in the control state.
+   *
+   * @generated from enum value: ORDERS_SOURCE_STORED = 2;
+   */
+  STORED: 2,
+
+  /**
+   * It was never ordered anything.
+   *
+   * @generated from enum value: ORDERS_SOURCE_NONE = 3;
+   */
+  NONE: 3,
+
+  /**
+   * It did not answer: left as it is until another restore takes it in.
+   *
+   * @generated from enum value: ORDERS_SOURCE_UNKNOWN = 4;
+   */
+  UNKNOWN: 4,
+} as const;
+
+/**
+ * @generated from enum evm.v1.OrdersSource
+ */
+export type OrdersSource = (typeof OrdersSource)[keyof typeof OrdersSource] | UnknownEnum;
+
+/**
+ * Describes the enum evm.v1.OrdersSource.
+ */
+export const OrdersSourceSchema: GenEnum<OrdersSource> = /*@__PURE__*/
+  enumDesc(file_evm_v1_cluster_service, 1);
+
+/**
  * The cluster as a whole.
  *
  * @generated from service evm.v1.ClusterService
@@ -189,6 +517,28 @@ export const ClusterService: GenService<{
     methodKind: "unary";
     input: typeof GetClusterStatusRequestSchema;
     output: typeof GetClusterStatusResponseSchema;
+  },
+  /**
+   * Everything that operators declared, as the answering coordinator knows it: also one that is cut
+   * off from the store, or whose store lost its data, until it is restarted.
+   *
+   * @generated from rpc evm.v1.ClusterService.ExportCluster
+   */
+  exportCluster: {
+    methodKind: "unary";
+    input: typeof ExportClusterRequestSchema;
+    output: typeof ExportClusterResponseSchema;
+  },
+  /**
+   * Rebuilds the control state: fleets from an export, orders from the hosts that go by them. Stops
+   * and moves nothing. FAILED_PRECONDITION where nothing is lost, or hosts do not answer.
+   *
+   * @generated from rpc evm.v1.ClusterService.RestoreCluster
+   */
+  restoreCluster: {
+    methodKind: "unary";
+    input: typeof RestoreClusterRequestSchema;
+    output: typeof RestoreClusterResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_evm_v1_cluster_service, 0);
