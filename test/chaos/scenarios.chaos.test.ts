@@ -244,6 +244,19 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
     });
   }
 
+  test("a coordinator that is cut off from NATS acknowledges nothing from memory", async () => {
+    const [near, far] = chaos.world.coordinators;
+    if (near === undefined || far === undefined) throw new Error("there are too few coordinators");
+    await far.machine.cut({ from: chaos.world.nats.map(({ machine }) => machine) });
+    const size = SIZES["web"] ?? 0;
+    const grown = await chaos.client.scale("web", size + 1, near.id);
+    expect(grown.outcome).toMatchObject({ kind: "ok" });
+    // It remembers that size, and must not take it for what is.
+    const shrunk = await chaos.client.scale("web", size, far.id);
+    expect(shrunk.outcome).toMatchObject({ kind: "unknown" });
+    await chaos.client.resize("web", size);
+  });
+
   test("the NATS server that leads the state is killed, and another one takes over", async () => {
     const victim = await eventually("control is led", () =>
       streamLeader(chaos.world.nats, "KV_control"),
