@@ -281,6 +281,7 @@ const plan = fc.record({
       host,
       from: maybe(host),
       reason: text,
+      wave: uint32,
     }),
   ),
   waiting: fc.array(

@@ -4,6 +4,7 @@ import {
   type DriverStatus,
   type EventRecord,
   type FleetRecord,
+  type ForecastAction,
   type Heartbeat,
   type HostRecord,
   type LeaseGrant,
@@ -146,7 +147,7 @@ export const ping: z.ZodType<Ping> = z.object({ epoch: uint64, leader: filledTex
 
 export const phase: z.ZodType<Phase> = oneOf(PHASES);
 
-export const action: z.ZodType<Action> = z.object({
+const actionFields = {
   kind: oneOf(["create", "replace", "move", "restart", "resume", "stop", "discard", "forget"]),
   instance: instanceName,
   fleet: fleetName,
@@ -154,6 +155,13 @@ export const action: z.ZodType<Action> = z.object({
   host: hostName,
   from: optional(hostName),
   reason: words,
+};
+
+export const action: z.ZodType<Action> = z.object(actionFields);
+
+export const forecastAction: z.ZodType<ForecastAction> = z.object({
+  ...actionFields,
+  wave: uint32,
 });
 
 export const refusal: z.ZodType<Refusal> = z.object({

@@ -2,10 +2,10 @@
 import type {
   Action,
   EventRecord,
+  Forecast,
   Heartbeat,
   LeaseGrant,
   Ping,
-  Plan,
   Refusal,
   StoredEvent,
   Waiting,
@@ -128,24 +128,26 @@ export const waitingCodec = codec({
   shape: waitingShape,
 });
 
-/** A plan as people see it: without the orders that would carry it out. */
-export type ShownPlan = Pick<Plan, "actions" | "waiting"> & { readonly notes: readonly string[] };
+/** A plan as people see it: what it comes to, without the orders that would carry it out. */
+export type ShownPlan = Pick<Forecast, "actions" | "waiting"> & {
+  readonly notes: readonly string[];
+};
 
 export const planCodec = codec<ShownPlan, typeof PlanSchema>({
   what: "plan",
   desc: PlanSchema,
   schema: z.object({
-    actions: everyOf(schema.action),
+    actions: everyOf(schema.forecastAction),
     waiting: everyOf(schema.waiting),
     notes: everyOf(z.string()),
   }),
   init: ({ actions, waiting, notes }) => ({
-    actions: actions.map(actionInit),
+    actions: actions.map((action) => ({ ...actionInit(action), wave: action.wave })),
     waiting: waiting.map(waitingInit),
     notes: [...notes],
   }),
   shape: ({ actions, waiting, notes }: WirePlan) => ({
-    actions: actions.map(actionShape),
+    actions: actions.map((action) => ({ ...actionShape(action), wave: action.wave })),
     waiting: waiting.map(waitingShape),
     notes,
   }),

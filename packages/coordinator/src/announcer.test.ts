@@ -1,4 +1,12 @@
-import type { Action, EventRecord, FleetName, HostName, InstanceName } from "@evm/fleet";
+import {
+  type Action,
+  type EventRecord,
+  type FleetName,
+  type HostName,
+  type InstanceName,
+  NO_ROLLOUT,
+  type Rollout,
+} from "@evm/fleet";
 import { ManualClock } from "@evm/telemetry";
 import { expect, test } from "vitest";
 import { Announcer } from "./announcer.ts";
@@ -19,6 +27,25 @@ const action = (index: number, over: Partial<Action> = {}): Action => ({
   from: undefined,
   reason: "it is wanted",
   ...over,
+});
+
+test("an update is told as it comes to stand", () => {
+  const { announcer, texts } = listen();
+  const tell = (rollout: Partial<Rollout>) =>
+    announcer.rollout({
+      spec: { name: "web" as FleetName },
+      rollout: { ...NO_ROLLOUT, ...rollout },
+    });
+  tell({ state: { kind: "going" } });
+  tell({ state: { kind: "halted", reason: "web-0001 has failed" } });
+  tell({ state: { kind: "going" }, rolledBackBecause: "web-0001 has failed" });
+  tell({});
+  expect(texts()).toEqual([
+    "RolloutStarted: web: its instances are being replaced",
+    "RolloutHalted: web: web-0001 has failed",
+    "RolledBack: web goes back to its previous template: web-0001 has failed",
+    "RolloutDone: web: every instance is of the new template",
+  ]);
 });
 
 test("an action names instance, host and reason, and where it came from", () => {

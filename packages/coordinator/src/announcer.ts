@@ -1,5 +1,5 @@
 /** Says what the coordinator decided, as events for people. */
-import type { Action, Clock, EventRecord, HostName } from "@evm/fleet";
+import type { Action, Clock, EventRecord, FleetRecord, FleetSpec, HostName } from "@evm/fleet";
 
 /** More actions of one kind in one fleet than this in one pass are told as one event. */
 const MAX_SINGLE_EVENTS = 50;
@@ -27,6 +27,8 @@ export type HostChange = "up" | "lost" | "maintenance";
 
 type Subject = Partial<Pick<EventRecord, "fleet" | "instance" | "host">>;
 
+type Rolling = Pick<FleetRecord, "rollout"> & { readonly spec: Pick<FleetSpec, "name"> };
+
 export class Announcer {
   readonly #options: AnnouncerOptions;
 
@@ -47,6 +49,34 @@ export class Announcer {
         const text = `${group.length} instances on ${hosts} hosts; the first: ${first.reason}`;
         this.say("info", REASONS[first.kind], text, { fleet: first.fleet });
       }
+    }
+  }
+
+  /** How an update has come to stand, by a plan or by an operator. */
+  rollout({ spec: { name: fleet }, rollout }: Rolling): void {
+    const { state, rolledBackBecause } = rollout;
+    const isBack = rolledBackBecause !== undefined;
+    switch (state.kind) {
+      case "done": {
+        const which = isBack ? "previous" : "new";
+        const text = `${fleet}: every instance is of the ${which} template`;
+        this.say("info", "RolloutDone", text, { fleet });
+        break;
+      }
+      case "going": {
+        const reason = isBack ? "RolledBack" : "RolloutStarted";
+        const text = isBack
+          ? `${fleet} goes back to its previous template: ${rolledBackBecause}`
+          : `${fleet}: its instances are being replaced`;
+        this.say(isBack ? "warning" : "info", reason, text, { fleet });
+        break;
+      }
+      case "paused":
+        this.say("info", "RolloutPaused", `${fleet}: ${state.reason}`, { fleet });
+        break;
+      case "halted":
+        this.say("error", "RolloutHalted", `${fleet}: ${state.reason}`, { fleet });
+        break;
     }
   }
 

@@ -105,6 +105,7 @@ export class Planner {
       const actions = plan.actions.filter((action) => hosts.has(action.host));
       for (const action of actions) metrics.actions.inc({ kind: action.kind });
       announcer.actions(actions);
+      for (const { value } of request.fleets) announcer.rollout(value);
       await store.caughtUp(outcome.revision, signal);
     }
     return outcome;

@@ -6,6 +6,7 @@ import {
   aHost,
   anEntry,
   anObserved,
+  anUpdatePolicy,
   aSnapshot,
   digest,
   fleetName,
@@ -16,7 +17,10 @@ import { check } from "./check.ts";
 import type { OrderedInstance, Orders } from "./orders.ts";
 import type { Plan } from "./plan.ts";
 import { reconcile } from "./reconcile.ts";
+import type { Observed } from "./report.ts";
+import { type Rollout, rolledBack, SURGE_INDEX, updated, withRolloutState } from "./rollout.ts";
 import type { FleetRecord, HostView, Snapshot } from "./snapshot.ts";
+import type { UpdatePolicy } from "./spec.ts";
 
 const EMPTY: Plan = {
   orders: [],
@@ -55,6 +59,47 @@ const lost = (hosts: readonly HostView[]): readonly HostView[] =>
 const small = { vcpuMillis: 400, memoryMib: 100, diskMib: 5 };
 const thirsty = aFleet({
   template: aContainer({ resources: { vcpuMillis: 500, memoryMib: 256, diskMib: 10 } }),
+});
+
+const OTHER = {
+  digest: digest("a2"),
+  template: aContainer({ command: ["new"] }),
+  image: undefined,
+};
+
+/** `web` has got another template, of which `h1` runs web-0000.2; web-0001.1 is as before. */
+const updating = (rollout: Partial<Rollout> = {}, update: Partial<UpdatePolicy> = {}) => {
+  const policy = anUpdatePolicy({ maxSurge: 1, ...update });
+  const record = updated(aFleet({ replicas: 2, update: policy }), OTHER, []);
+  return { ...record, rollout: { ...record.rollout, ...rollout } };
+};
+const half = [
+  anEntry({ incarnation: 2, template: OTHER.digest }),
+  anEntry({ index: 1 }),
+  anEntry({ index: SURGE_INDEX, template: OTHER.digest }),
+];
+const halfWay = (fleet: FleetRecord, phase: Observed["phase"] = "ready"): Snapshot =>
+  snapshotOf(
+    [fleet],
+    [
+      aHost(
+        "h1",
+        {
+          instances: half.map((one) =>
+            anObserved({ ...one, phase: one.index === 0 ? phase : "ready" }),
+          ),
+        },
+        {
+          orders: someOrders("h1", half, { templates: [...someOrders("h1", []).templates, OTHER] }),
+        },
+      ),
+    ],
+  );
+const halfNext = (...entries: readonly OrderedInstance[]): Plan =>
+  planOf(next("h1", entries, { templates: [...someOrders("h1", []).templates, OTHER] }));
+const halting = (fleet: FleetRecord, over: Partial<FleetRecord> = {}): Plan => ({
+  ...EMPTY,
+  fleets: [{ ...withRolloutState(fleet, { kind: "halted", reason: "failures" }), ...over }],
 });
 
 type Case = readonly [string, string, Snapshot, Plan];
@@ -205,6 +250,75 @@ const cases: readonly Case[] = [
     snapshotOf([]),
     planOf(next("h1", [anEntry({ desired: "discard" })])),
   ],
+  [
+    "an extra instance is discarded while others are still to be replaced",
+    "I4",
+    halfWay(updating()),
+    halfNext(half[0] ?? anEntry(), half[1] ?? anEntry(), {
+      ...(half[2] ?? anEntry()),
+      desired: "discard",
+    }),
+  ],
+  [
+    "an instance is replaced though its update is held",
+    "I4",
+    halfWay(updating({ state: { kind: "paused", reason: "by an operator" } })),
+    halfNext(
+      half[0] ?? anEntry(),
+      anEntry({ index: 1, desired: "discard" }),
+      anEntry({ index: 1, incarnation: 2, template: OTHER.digest }),
+      half[2] ?? anEntry(),
+    ),
+  ],
+  [
+    "an instance is discarded for a successor on another host",
+    "I4",
+    snapshotOf([updating()], [...snapshotOf().hosts]),
+    planOf(
+      next("h1", [anEntry({ desired: "discard" })]),
+      next("h2", [anEntry({ incarnation: 2, template: OTHER.digest })], { templates: [OTHER] }),
+    ),
+  ],
+  ["an update is halted that has no failures", "I6", halfWay(updating()), halting(updating())],
+  [
+    "a fleet is declared anew beside being halted",
+    "I6",
+    halfWay(updating(), "failed"),
+    halting(updating(), { spec: { ...updating().spec, replicas: 7 } }),
+  ],
+  [
+    "an update is halted a second time",
+    "I6",
+    halfWay(updating({ state: { kind: "halted", reason: "failures" } }), "failed"),
+    halting(updating()),
+  ],
+  [
+    "an update is called done that is not",
+    "I6",
+    halfWay(updating()),
+    { ...EMPTY, fleets: [withRolloutState(updating(), { kind: "done" })] },
+  ],
+  [
+    "an update is undone whose policy is to pause",
+    "I6",
+    halfWay(updating(), "failed"),
+    { ...EMPTY, fleets: [rolledBack(updating(), "failures", []) ?? updating()] },
+  ],
+  [
+    "an update is undone by another template than the one before",
+    "I6",
+    halfWay(updating({}, { onFailure: "rollback" }), "failed"),
+    {
+      ...EMPTY,
+      fleets: [
+        {
+          ...(rolledBack(updating({}, { onFailure: "rollback" }), "failures", []) ?? updating()),
+          template: digest("a3"),
+        },
+      ],
+    },
+  ],
+  ["a fleet is written that nobody declared", "I6", snapshotOf([]), halting(updating())],
   ["an entry drops out of the orders", "I4", snapshotOf(), planOf(next("h1", []))],
   [
     "a discard is forgotten while the disk is there",
@@ -315,6 +429,27 @@ test.each(cases)("objects where %s (%s)", (_, invariant, snapshot, plan) => {
 
 test.each(cases)("agrees to what the planner makes where %s", (_, __, snapshot) => {
   expect(check(snapshot, reconcile(snapshot))).toEqual([]);
+});
+
+test("agrees to a capacity that an instance and its successor have only in turn (I3)", () => {
+  const hosts = (memoryMib: number) => [
+    aHost(
+      "h1",
+      { capacity: { vcpuMillis: 500, memoryMib, diskMib: 0 }, instances: [anObserved()] },
+      { orders: someOrders("h1", [anEntry()]) },
+    ),
+  ];
+  const resources = { vcpuMillis: 500, memoryMib: 300, diskMib: 0 };
+  const larger = { ...OTHER, template: aContainer({ resources }) };
+  const fleet = updated(aFleet(), larger, []);
+  const entries = [
+    anEntry({ desired: "discard" }),
+    anEntry({ incarnation: 2, template: larger.digest }),
+  ];
+  const templates = [...someOrders("h1", []).templates, larger];
+  const plan = planOf(next("h1", entries, { templates }));
+  expect(check(snapshotOf([fleet], hosts(300)), plan)).toEqual([]);
+  expect(check(snapshotOf([fleet], hosts(299)), plan)).toMatchObject([{ invariant: "I3" }]);
 });
 
 test("agrees to a plan that changes nothing where nothing is to change", () => {

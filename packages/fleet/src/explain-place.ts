@@ -6,6 +6,7 @@ import type { Refusal } from "./plan.ts";
 import { countPromises } from "./reconcile/count-promises.ts";
 import { Demands } from "./reconcile/demands.ts";
 import { survey } from "./reconcile/survey.ts";
+import { presentTemplate } from "./rollout.ts";
 import type { PlaceRequest } from "./rule.ts";
 import { imageHere } from "./scores/image-here.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -35,7 +36,7 @@ export function explainPlace(
     load.releaseDisk(claim);
   }
   load.entries -= 1;
-  const request = demands.toPlace(fleet.record);
+  const request = demands.toPlace(fleet.record, presentTemplate(fleet.record));
   const { hosts } = work.cluster;
   const admitting = hosts.filter((host) => admits(host, request));
   const refusing = hosts.filter((host) => !admits(host, request));

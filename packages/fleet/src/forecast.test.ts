@@ -4,6 +4,7 @@ import {
   aHost,
   anEntry,
   anObserved,
+  anUpdatePolicy,
   aSnapshot,
   digest,
   fleetName,
@@ -38,6 +39,24 @@ test("a changed template replaces every instance, though it takes turns", () => 
     "replace web-0000: its template changed",
     "replace web-0001: its template changed",
     "replace web-0002: its template changed",
+  ]);
+});
+
+test("an update is told in waves, of as many as its policy bears", () => {
+  const update = anUpdatePolicy({ maxUnavailable: 2 });
+  const { actions } = forecast(running({ update }, { template: digest("a2") }));
+  expect(actions.map(({ instance, wave }) => [instance, wave])).toEqual([
+    ["web-0000", 1],
+    ["web-0001", 1],
+    ["web-0002", 2],
+  ]);
+  const surge = anUpdatePolicy({ maxUnavailable: 0, maxSurge: 1 });
+  const extra = forecast(running({ update: surge }, { template: digest("a2") })).actions;
+  expect(extra.map(({ kind, instance, wave }) => [kind, instance, wave])).toEqual([
+    ["create", "web-100000", 1],
+    ["replace", "web-0000", 2],
+    ["replace", "web-0001", 3],
+    ["replace", "web-0002", 4],
   ]);
 });
 

@@ -10,11 +10,16 @@ import { reconcile } from "./reconcile.ts";
 import type { Observed, Report } from "./report.ts";
 import type { HostView, Snapshot } from "./snapshot.ts";
 
-export type Forecast = Pick<Plan, "actions" | "waiting" | "notes">;
+export type Forecast = Pick<Plan, "waiting" | "notes"> & {
+  readonly actions: readonly ForecastAction[];
+};
+
+/** `wave` says when it begins: those of wave 2 wait for those of wave 1, and so on. */
+export type ForecastAction = Action & { readonly wave: number };
 
 /**
- * A rolling update of one instance at a time takes three passes for each. What is not reached is
- * left out of `actions`, and `waiting` says of it that it waits for its turn.
+ * A rolling update of one instance at a time takes a pass for each, or three where it moves. What
+ * is not reached is left out of `actions`, and `waiting` says of it that it waits for its turn.
  */
 const MAX_PASSES = 600;
 /**
@@ -27,18 +32,25 @@ const MIN_PASSES = 4;
 
 /** One action for each instance that would change, in the order in which it would begin. */
 export function forecast(snapshot: Snapshot): Forecast {
-  const outcomes = new Map<InstanceName, Action>();
+  const outcomes = new Map<InstanceName, ForecastAction>();
+  let wave = 0;
   const maxPasses = passesFor(snapshot);
   let world = snapshot;
   for (let pass = 1; ; pass++) {
     const plan = reconcile(world);
+    const begins = plan.actions.some(
+      ({ kind, instance }) => kind !== "forget" && !outcomes.has(instance),
+    );
+    if (begins) wave += 1;
     for (const action of plan.actions) {
-      outcomes.set(action.instance, outcome(outcomes.get(action.instance), action));
+      if (action.kind === "forget") continue;
+      const before = outcomes.get(action.instance);
+      outcomes.set(action.instance, outcome(before, { ...action, wave: before?.wave ?? wave }));
     }
-    const isSettled = plan.orders.length === 0 && plan.forgottenFleets.length === 0;
+    const changes = [plan.orders, plan.fleets, plan.forgottenFleets];
+    const isSettled = changes.every((some) => some.length === 0);
     if (isSettled || pass === maxPasses) {
-      const actions = [...outcomes.values()].filter(({ kind }) => kind !== "forget");
-      return { actions, waiting: plan.waiting, notes: plan.notes };
+      return { actions: [...outcomes.values()], waiting: plan.waiting, notes: plan.notes };
     }
     world = obeyed(world, plan);
   }
@@ -62,7 +74,7 @@ const WEIGHT = {
 } as const satisfies Record<Action["kind"], number>;
 
 /** The one that says more; the reason is that of the first step towards it. */
-function outcome(before: Action | undefined, next: Action): Action {
+function outcome(before: ForecastAction | undefined, next: ForecastAction): ForecastAction {
   if (before === undefined) return next;
   if (WEIGHT[next.kind] < WEIGHT[before.kind]) return before;
   const isFirstStep = before.kind === "stop" && next.kind !== "stop";
@@ -73,9 +85,12 @@ function outcome(before: Action | undefined, next: Action): Action {
 function obeyed(world: Snapshot, plan: Plan): Snapshot {
   const orders = new Map<HostName, Orders>(plan.orders.map((it) => [it.host, it]));
   const forgotten = new Set(plan.forgottenFleets);
+  const changed = new Map(plan.fleets.map((record) => [record.spec.name, record]));
   return {
     ...world,
-    fleets: world.fleets.filter(({ spec }) => !forgotten.has(spec.name)),
+    fleets: world.fleets.flatMap((fleet) =>
+      forgotten.has(fleet.spec.name) ? [] : [changed.get(fleet.spec.name) ?? fleet],
+    ),
     hosts: world.hosts.map((host) => {
       const given = orders.get(host.name);
       return given === undefined ? host : withOrders(host, given);

@@ -11,6 +11,22 @@ export type Claim = {
   readonly hostPorts: readonly string[];
 };
 
+/** What one of several takes at the most, where only one of them can be there at a time. */
+export function largest([first, ...others]: readonly [Claim, ...Claim[]]): Claim {
+  return others.reduce(
+    (a, b) => ({
+      fleet: a.fleet,
+      resources: {
+        vcpuMillis: Math.max(a.resources.vcpuMillis, b.resources.vcpuMillis),
+        memoryMib: Math.max(a.resources.memoryMib, b.resources.memoryMib),
+        diskMib: Math.max(a.resources.diskMib, b.resources.diskMib),
+      },
+      hostPorts: [...new Set([...a.hostPorts, ...b.hostPorts])],
+    }),
+    first,
+  );
+}
+
 const NOTHING: Resources = { vcpuMillis: 0, memoryMib: 0, diskMib: 0 };
 
 /** The host ports that a template asks for, as `80/tcp`. */

@@ -22,7 +22,7 @@ export { type ConvergeInput, converge, isolated } from "./converge.ts";
 export { drainForecast } from "./drain-forecast.ts";
 export type { EventRecord, Severity, StoredEvent } from "./event.ts";
 export { explainPlace, type PlaceExplanation } from "./explain-place.ts";
-export { type Forecast, forecast } from "./forecast.ts";
+export { type Forecast, type ForecastAction, forecast } from "./forecast.ts";
 export { type Claim, HostLoad } from "./host-load.ts";
 export type { Digest, FleetName, HostName, ImageName, InstanceName } from "./ids.ts";
 export {

@@ -1,21 +1,24 @@
 /** Random clusters, random histories: the invariants hold at every pass, and it settles. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import {
-  aContainer,
-  aFleet,
-  aHost,
-  anUpdatePolicy,
-  aPlacement,
-  aVm,
-  fleetName,
-} from "../test/build.ts";
+import { aContainer, aFleet, aHost, aPlacement, aVm, fleetName } from "../test/build.ts";
 import { SimulatedCluster } from "../test/simulated-cluster.ts";
+import { failuresOf, resumed, rolledBack, updated, withRolloutState } from "./rollout.ts";
 import type { FleetRecord, HostView, InstanceWish } from "./snapshot.ts";
+import type { UpdatePolicy } from "./spec.ts";
 
 const FLEETS = ["batch", "desk", "web"] as const;
 const HOSTS = 4;
 const LENGTH = { minLength: 1, maxLength: 50, size: "max" } as const;
+
+const updateArb: fc.Arbitrary<UpdatePolicy> = fc
+  .record({
+    maxUnavailable: fc.integer({ min: 0, max: 3 }),
+    maxSurge: fc.integer({ min: 0, max: 2 }),
+    failureThreshold: fc.integer({ min: 1, max: 3 }),
+    onFailure: fc.constantFrom("pause" as const, "rollback" as const),
+  })
+  .map((one) => ({ ...one, maxUnavailable: one.maxUnavailable || (one.maxSurge > 0 ? 0 : 1) }));
 
 const fleetArb = (name: string): fc.Arbitrary<FleetRecord> =>
   fc
@@ -28,7 +31,7 @@ const fleetArb = (name: string): fc.Arbitrary<FleetRecord> =>
       hostPort: fc.option(fc.constantFrom(80, 443), { nil: undefined, freq: 6 }),
       strategy: fc.constantFrom("spread" as const, "pack" as const),
       apartFrom: fc.option(fc.constantFrom(...FLEETS), { nil: undefined, freq: 4 }),
-      maxUnavailable: fc.integer({ min: 1, max: 3 }),
+      update: updateArb,
       onHostLoss: fc.constantFrom("restart" as const, "restart" as const, "wait" as const),
     })
     .map((one) => {
@@ -42,7 +45,7 @@ const fleetArb = (name: string): fc.Arbitrary<FleetRecord> =>
         replicas: one.replicas,
         template: one.isVm ? aVm({ resources }) : aContainer({ resources, ports }),
         placement: aPlacement({ strategy, apartFrom: apart }),
-        update: anUpdatePolicy({ maxUnavailable: one.maxUnavailable }),
+        update: one.update,
         onHostLoss: one.onHostLoss,
       });
     });
@@ -85,6 +88,11 @@ const commandArb = fc.oneof(
     kind: fc.constant("template" as const),
     fleet,
     cpus: fc.integer({ min: 1, max: 3 }),
+    isBroken: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constantFrom("pause" as const, "resume" as const, "rollback" as const),
+    fleet,
   }),
   fc.record({ kind: fc.constantFrom("stop" as const, "start" as const), fleet, index }),
   fc.record({ kind: fc.constant("restart" as const), fleet, index, by: fc.nat(4) }),
@@ -128,8 +136,11 @@ function carryOut(cluster: SimulatedCluster, command: Command): void {
     }
     default:
       if ("fleet" in command) {
-        const template = cluster.newTemplate();
-        cluster.change(command.fleet, (record) => changed(record, command, template));
+        const digest = cluster.newTemplate();
+        if (command.kind === "template" && command.isBroken) cluster.broken.add(digest);
+        const failed = (template: FleetRecord["template"]) =>
+          failuresOf(cluster.snapshot(), fleetName(command.fleet), template);
+        cluster.change(command.fleet, (record) => changed(record, command, digest, failed));
       } else {
         const host = cluster.hosts[command.at]?.view.name;
         if (host !== undefined) cluster.setHost(host, STATES[command.kind]);
@@ -151,7 +162,8 @@ type FleetCommand = Extract<Command, { fleet: string }>;
 function changed(
   record: FleetRecord,
   command: FleetCommand,
-  template: FleetRecord["template"],
+  digest: FleetRecord["template"],
+  failed: (template: FleetRecord["template"]) => readonly number[],
 ): FleetRecord {
   switch (command.kind) {
     case "scale":
@@ -160,8 +172,21 @@ function changed(
       return { ...record, state: "deleting" };
     case "template": {
       const resources = { ...record.spec.template.resources, vcpuMillis: command.cpus * 1000 };
-      const next = { ...record.spec.template, resources };
-      return { ...record, template, spec: { ...record.spec, template: next } };
+      const template = { ...record.spec.template, resources };
+      return updated(record, { digest, template, image: record.image }, []);
+    }
+    case "pause":
+      return record.rollout.state.kind === "going"
+        ? withRolloutState(record, { kind: "paused", reason: "an operator paused it" })
+        : record;
+    case "resume":
+      return record.rollout.state.kind === "done"
+        ? record
+        : resumed(record, failed(record.template));
+    case "rollback": {
+      const { previous } = record.rollout;
+      if (previous === undefined) return record;
+      return rolledBack(record, "an operator asked for it", failed(previous.digest)) ?? record;
     }
     case "stop":
     case "start":
@@ -171,7 +196,7 @@ function changed(
   }
 }
 
-test("whatever happens, I1, I3, I4, I5 and I8 hold at every pass, and it settles (I7)", () => {
+test("whatever happens, I1, I3, I4, I5, I6 and I8 hold at every pass, and it settles (I7)", () => {
   fc.assert(
     fc.property(clusterArb, fc.array(commandArb, LENGTH), (build, commands) => {
       const cluster = build();

@@ -239,35 +239,87 @@ describe("what is given up", () => {
 });
 
 describe("a template that changes", () => {
-  test("replaces instances in turn: stop, then discard and begin on the same host", () => {
+  test("replaces instances in turn, each by one document on the same host", () => {
     const entries = [anEntry(), anEntry({ index: 1 })];
     const observed = [ready(), ready({ index: 1 })];
     const fleet = changed({ replicas: 2 });
     const first = plan([fleet], [host("h1", entries, observed), aHost("h2")]);
-    expect(written(first)).toEqual(["h1: web-0000.1 stop, web-0001.1 run"]);
-    expect(reasons(first)).toEqual([
-      "web-0000: its incarnation 1 is being stopped, to be replaced",
-      "web-0001: waits for its turn to be replaced: 1 not ready, at most 1 may be",
-    ]);
-
-    const half = [anEntry({ desired: "stop" }), anEntry({ index: 1 })];
-    const stopping = [anObserved({ phase: "stopping" }), ready({ index: 1 })];
-    expect(plan([fleet], [host("h1", half, stopping), aHost("h2")]).orders).toEqual([]);
-
-    const second = plan([fleet], [host("h1", half, [stopped(), ready({ index: 1 })]), aHost("h2")]);
-    expect(written(second)).toEqual(["h1: web-0000.1 discard, web-0000.2 run, web-0001.1 run"]);
-    expect(second.orders[0]?.templates.map((one) => one.digest)).toEqual([
+    expect(written(first)).toEqual(["h1: web-0000.1 discard, web-0000.2 run, web-0001.1 run"]);
+    expect(first.orders[0]?.templates.map((one) => one.digest)).toEqual([
       digest("a1"),
       digest("a2"),
     ]);
-    expect(actions(second)).toEqual(["discard web-0000.1 on h1", "replace web-0000.2 on h1"]);
+    expect(actions(first)).toEqual(["discard web-0000.1 on h1", "replace web-0000.2 on h1"]);
+    expect(reasons(first)).toEqual([
+      "web-0001: waits for its turn to be replaced: 1 not ready, at most 1 may be",
+    ]);
+  });
+
+  test("waits for a replaced one to be ready, whatever is left of the one before", () => {
+    const fleet = changed({ replicas: 2 });
+    const entries = [
+      anEntry({ desired: "discard" }),
+      anEntry({ incarnation: 2, template: digest("a2") }),
+      anEntry({ index: 1 }),
+    ];
+    const next = { incarnation: 2, template: digest("a2") };
+    const others = ready({ index: 1 });
+    for (const seen of [
+      [anObserved({ phase: "stopping" })],
+      [stopped()],
+      [anObserved({ ...next, phase: "starting" })],
+    ]) {
+      const made = plan([fleet], [host("h1", entries, [...seen, others]), aHost("h2")]);
+      expect(written(made).join()).not.toContain("web-0001.1 discard");
+    }
+    const made = plan([fleet], [host("h1", entries, [ready(next), others]), aHost("h2")]);
+    expect(written(made)).toEqual(["h1: web-0000.2 run, web-0001.1 discard, web-0001.2 run"]);
+  });
+
+  test("moves what its host does not take any more: stop, then discard and begin elsewhere", () => {
+    const resources = { vcpuMillis: 500, memoryMib: 2048, diskMib: 0 };
+    const fleet = changed({ template: aContainer({ resources }) });
+    const small = { vcpuMillis: 8000, memoryMib: 1024, diskMib: 0 };
+    const on = (entries: readonly OrderedInstance[], observed: readonly Observed[]) => {
+      const full = host("h1", entries, observed);
+      return [{ ...full, report: full.report && { ...full.report, capacity: small } }, aHost("h2")];
+    };
+    const first = plan([fleet], on([anEntry()], [ready()]));
+    expect(written(first)).toEqual(["h1: web-0000.1 stop"]);
+    expect(reasons(first)).toEqual([
+      "web-0000: its incarnation 1 is being stopped, to be replaced",
+    ]);
+    const second = plan([fleet], on([anEntry({ desired: "stop" })], [stopped()]));
+    expect(written(second)).toEqual(["h1: web-0000.1 discard", "h2: web-0000.2 run"]);
+  });
+
+  test("counts the old and the new one on one host as the larger of the two (I3)", () => {
+    const resources = { vcpuMillis: 500, memoryMib: 300, diskMib: 0 };
+    const fleet = changed({ template: aContainer({ resources }) });
+    const entries = [
+      anEntry({ desired: "discard" }),
+      anEntry({ incarnation: 2, template: digest("a2") }),
+    ];
+    const templates = [fleet, aFleet()].map((one) => ({
+      ...{ digest: one.template, template: one.spec.template, image: undefined },
+    }));
+    const orders = someOrders("h1", entries, { templates });
+    const other = (memoryMib: number) =>
+      aFleet({
+        name: fleetName("api"),
+        template: aContainer({ resources: { ...resources, memoryMib } }),
+      });
+    const capacity = { vcpuMillis: 8000, memoryMib: 1000, diskMib: 0 };
+    const h1 = aHost("h1", { capacity, instances: [ready()] }, { orders });
+    expect(plan([other(700), fleet], [h1]).waiting).toEqual([]);
+    expect(reasons(plan([other(701), fleet], [h1]))).toEqual(["api-0000: no host admits it"]);
   });
 
   test("replaces what is not ready first: it costs nothing", () => {
     const entries = [anEntry(), anEntry({ index: 1 })];
     const observed = [ready(), anObserved({ index: 1, phase: "failed" })];
     const made = plan([changed({ replicas: 2 })], [host("h1", entries, observed)]);
-    expect(written(made)).toEqual(["h1: web-0000.1 run, web-0001.1 stop"]);
+    expect(written(made)).toEqual(["h1: web-0000.1 run, web-0001.1 discard, web-0001.2 run"]);
   });
 
   test("stops nothing that would have nowhere to go", () => {
@@ -285,7 +337,8 @@ describe("a template that changes", () => {
     const capacity = { vcpuMillis: 500, memoryMib: 256, diskMib: 0 };
     const full = host("h1", [anEntry()], [ready()]);
     const report = full.report && { ...full.report, capacity };
-    expect(written(plan([changed()], [{ ...full, report }]))).toEqual(["h1: web-0000.1 stop"]);
+    const made = plan([changed()], [{ ...full, report }]);
+    expect(written(made)).toEqual(["h1: web-0000.1 discard, web-0000.2 run"]);
   });
 });
 
@@ -335,13 +388,11 @@ describe("what an operator asks of one instance", () => {
 
   test("a restart is a new incarnation, out of turn, on the same host", () => {
     const fleet = wish({ minIncarnation: 2 });
-    expect(written(plan([fleet], [host("h1", [anEntry()], [ready()])]))).toEqual([
-      "h1: web-0000.1 stop",
-    ]);
-    const half = host("h1", [anEntry({ desired: "stop" })], [stopped()]);
-    const made = plan([fleet], [half, aHost("h2")]);
+    const made = plan([fleet], [host("h1", [anEntry()], [ready()]), aHost("h2")]);
     expect(written(made)).toEqual(["h1: web-0000.1 discard, web-0000.2 run"]);
     expect(actions(made)).toContain("restart web-0000.2 on h1");
+    const resting = host("h1", [anEntry({ desired: "stop" })], [stopped()]);
+    expect(written(plan([fleet], [resting, aHost("h2")]))).toEqual(written(made));
   });
 
   test("a restart waits for no turn during an update either", () => {
@@ -350,7 +401,7 @@ describe("what an operator asks of one instance", () => {
     const entries = [anEntry(), anEntry({ index: 1, desired: "stop" })];
     const seen = [ready(), ready({ index: 1, phase: "stopping" })];
     expect(written(plan([record], [host("h1", entries, seen), aHost("h2")]))).toEqual([
-      "h1: web-0000.1 stop, web-0001.1 stop",
+      "h1: web-0000.1 discard, web-0000.2 run, web-0001.1 stop",
     ]);
   });
 

@@ -5,22 +5,25 @@
  * remembers nothing, so everything follows from the fleets, the orders and the reports:
  *
  *  1. survey        index the snapshot
- *  2. forget        leave out discards that are done, but for the newest of a wanted instance
- *  3. retire        deleted fleets and surplus instances → discard, a wave at a time; undeclared
+ *  2. allowSurge    how many extra instances a fleet has while others are replaced or moved
+ *  3. forget        leave out discards that are done, but for the newest of a wanted instance
+ *  4. retire        deleted fleets and surplus instances → discard, a wave at a time; undeclared
  *                   fleets → stop (I4)
- *  4. adopt         what runs and is newer than every order is ordered where it is (I1)
- *  5. supersede     stop all but the newest incarnation of an instance; keep their disks (I4)
- *  6. countPromises what is promised on every host (I3)
- *  7. settleFleet   what each wanted instance needs: nothing, stop, resume, an end, a host; only
- *                   once its host reports it stopped does the next incarnation get a host (I1)
- *  8. assign        hosts for those that need one (I3), or the reasons why there is none (I8)
- *  9. endInTurn     what is to be made afresh is stopped in turn, where there is room left for it
- * 10. writeOrders   the documents that change, under this epoch and the next generation (I5)
+ *  5. adopt         what runs and is newer than every order is ordered where it is (I1)
+ *  6. supersede     stop all but the newest incarnation of an instance; keep their disks (I4)
+ *  7. countPromises what is promised on every host (I3)
+ *  8. settleFleet   what each wanted instance needs: nothing, stop, resume, an end, a host; another
+ *                   host only once its own reports it stopped (I1). Whether its update is done, or
+ *                   is to be halted or undone
+ *  9. assign        hosts for those that need one (I3), or the reasons why there is none (I8)
+ * 10. endInTurn     what is to be made afresh is ended in turn: where its own host takes the next
+ *                   incarnation, in one document with it; else stopped, where there is room for it
+ * 11. writeOrders   the documents that change, under this epoch and the next generation (I5)
  *
  * The newest entry of an instance says all: `run` is where it is; `stop` is resting, on its way to
  * be made afresh, or abandoned on a lost host, and which of these follows from wish, template and
  * host, so changing one's mind (undrain, start again) resumes it; `discard` is on its way out, and
- * listed, even when it is gone, until another follows it.
+ * listed, even when it is gone, until another follows it, and behind that one until it is gone.
  * Older entries marked `stop` are in quarantine. A planned end (replace, restart, drain) is an
  * explicit discard: the new incarnation is made from its image. A host's loss is not: the old disk
  * is kept until the fleet is deleted or scaled down.
@@ -30,6 +33,7 @@ import type { FleetName, HostName } from "./ids.ts";
 import type { Note, Plan } from "./plan.ts";
 import { recall } from "./recall.ts";
 import { adopt } from "./reconcile/adopt.ts";
+import { allowSurge } from "./reconcile/allow-surge.ts";
 import { assign } from "./reconcile/assign.ts";
 import { countPromises } from "./reconcile/count-promises.ts";
 import { Demands } from "./reconcile/demands.ts";
@@ -53,6 +57,7 @@ export function reconcile(snapshot: Snapshot): Plan {
 
   const work = survey(snapshot);
   if (snapshot.brake !== undefined) work.notes.push(brakeNote(snapshot.brake));
+  allowSurge(work);
   forget(work);
   retire(work);
   adopt(work);
@@ -73,7 +78,7 @@ export function reconcile(snapshot: Snapshot): Plan {
     actions: work.actions,
     waiting: work.waiting,
     notes: work.notes,
-    fleets: [],
+    fleets: work.records,
     forgottenFleets: forgottenFleets(work),
   };
 }

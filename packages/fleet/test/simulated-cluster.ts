@@ -26,6 +26,8 @@ export class SimulatedCluster {
   readonly fleets = new Map<string, FleetRecord>();
   readonly orders = new Map<HostName, Orders>();
   readonly discards: string[] = [];
+  /** Templates of which no instance ever comes up. */
+  readonly broken = new Set<FleetRecord["template"]>();
   /** Whatever the oracles found. */
   readonly faults: string[] = [];
   readonly #overcommit: Overcommit;
@@ -49,6 +51,7 @@ export class SimulatedCluster {
         this.discards.push(`${key} on ${host}`);
         if (this.#startedOn.get(key) === host) this.#startedOn.delete(key);
       },
+      isBroken: (template: FleetRecord["template"]) => this.broken.has(template),
     };
     this.hosts = views.map((view) => new SimulatedHost(view, witness));
     for (const { name } of views) this.states.set(name, { admin: "active", liveness: "up" });
@@ -85,6 +88,7 @@ export class SimulatedCluster {
       if (before !== undefined) this.#stale.push(before);
       this.orders.set(orders.host, orders);
     }
+    for (const record of plan.fleets) this.fleets.set(record.spec.name, record);
     for (const fleet of plan.forgottenFleets) this.fleets.delete(fleet);
     return plan;
   }
@@ -115,7 +119,8 @@ export class SimulatedCluster {
     for (let round = 0; round < limit; round += 1) {
       const before = JSON.stringify(this.hosts.map((host) => host.report()));
       const plan = this.round();
-      const isQuiet = plan.orders.length === 0 && plan.forgottenFleets.length === 0;
+      const { orders, fleets, forgottenFleets } = plan;
+      const isQuiet = orders.length + fleets.length + forgottenFleets.length === 0;
       if (isQuiet && before === JSON.stringify(this.hosts.map((host) => host.report())))
         return plan;
     }
@@ -163,6 +168,8 @@ export class SimulatedCluster {
   loseOrders(at: number): void {
     const host = this.hosts[at];
     if (host === undefined || this.states.get(host.view.name)?.liveness !== "up") return;
+    // It may have removed an incarnation, and not have begun the next one of the same orders.
+    if (!host.hasBegunAll) return;
     this.#reports.set(host.view.name, host.report());
     this.orders.delete(host.view.name);
   }

@@ -24,6 +24,8 @@ type Runtime = {
 export type Witness = {
   readonly started: (host: HostName, key: string) => void;
   readonly discarded: (host: HostName, key: string) => void;
+  /** Instances of such a template end with a failure as soon as they are started. */
+  readonly isBroken: (template: Observed["template"]) => boolean;
 };
 
 export class SimulatedHost {
@@ -47,6 +49,14 @@ export class SimulatedHost {
     return this.#orders;
   }
 
+  /** True where all that it is to run is there, running or not. */
+  get hasBegunAll(): boolean {
+    const instances = this.#orders?.instances ?? [];
+    return instances.every(
+      (one) => one.desired !== "run" || this.runtimes.has(runtimeName(one.name, one.incarnation)),
+    );
+  }
+
   /** True where the orders were taken, or are those it has. */
   receive(orders: Orders): boolean {
     const acceptance = acceptOrders(this.#orders, orders);
@@ -68,7 +78,8 @@ export class SimulatedHost {
       const key = runtimeName(instance.name, instance.incarnation);
       const givenUp = this.#history.get(key)?.givenUp;
       const phase = state === "running" ? "ready" : givenUp === undefined ? "stopped" : "failed";
-      return { ...instance, phase, exit: state === "exited" ? exit : undefined, since };
+      const restarts = this.#history.get(key)?.restartedAt.length ?? 0;
+      return { ...instance, phase, restarts, exit: state === "exited" ? exit : undefined, since };
     });
   }
 
@@ -121,6 +132,7 @@ export class SimulatedHost {
         runtime.state = "running";
         runtime.since = now;
         this.#witness.started(this.view.name, key);
+        if (this.#witness.isBroken(runtime.instance.template)) end(runtime, "failure", now);
         break;
       case "stop":
         if (runtime?.state === "running") end(runtime, "success", now);

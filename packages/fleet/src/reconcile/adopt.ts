@@ -28,7 +28,7 @@ function adoptNewest(work: Work, fleet: FleetWork, member: Member): void {
   const { incarnation, template } = observed;
   if (incarnation <= (latestOf(member)?.ordered.incarnation ?? 0)) return;
   // Orders carry the templates that they name; of another one only the digest is known.
-  if (template !== fleet.record.template) return;
+  if (!fleet.templates.has(template)) return;
   member.orphans.pop();
   const entry = addEntry(member, host, { incarnation, template, desired: "run", observed });
   work.actions.push(actionOn(entry, "resume", "it was there, and not in the orders"));

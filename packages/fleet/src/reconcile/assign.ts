@@ -1,11 +1,10 @@
-import type { Digest } from "../ids.ts";
 import type { Cluster } from "../place.ts";
 import { place } from "../place.ts";
-import type { PlaceRequest } from "../rule.ts";
+import { SURGE_INDEX } from "../rollout.ts";
 import type { Resources } from "../spec.ts";
 import type { Cause } from "./decide.ts";
 import type { Demands } from "./demands.ts";
-import { reserve } from "./reserve.ts";
+import { type Next, reserve } from "./reserve.ts";
 import type { SettledFleet } from "./settle-fleet.ts";
 import { actionOn, addEntry, type Entry, type Member, order, type Work, wait } from "./work.ts";
 
@@ -16,6 +15,7 @@ export type Vacancy = {
   /** Its last incarnation, and why it is not to go on. */
   readonly prior: Entry | undefined;
   readonly cause: Cause | undefined;
+  readonly next: Next;
   /** True where the end of `prior` was planned, so that its disk may go. */
   readonly discardsPrior: boolean;
 };
@@ -29,27 +29,27 @@ export function assign(work: Work, demands: Demands, fleets: readonly SettledFle
   const hostOf = new Map(work.hosts.map((host) => [host.load.name, host]));
   const total = totalCapacity(work.cluster);
   const sized = fleets.map((fleet) => {
-    const request = demands.toPlace(fleet.record);
-    return { ...fleet, request, size: sizeOf(request.resources, total) };
+    return { ...fleet, size: sizeOf(fleet.record.spec.template.resources, total) };
   });
   sized.sort((a, b) => b.size - a.size);
   fillThose(staysInPlace);
   fillThose(moves);
-  for (const { request, endings } of sized) {
-    for (const ending of endings) reserve(work, demands, request, ending);
+  for (const { endings } of sized) {
+    for (const ending of endings) reserve(work, demands, ending);
   }
   fillThose(isNew);
 
   function fillThose(isTheirTurn: (vacancy: Vacancy) => boolean): void {
     for (const fleet of sized) {
       for (const vacancy of fleet.vacancies) {
-        if (isTheirTurn(vacancy)) fill(fleet.record.template, fleet.request, vacancy);
+        if (isTheirTurn(vacancy)) fill(vacancy);
       }
     }
   }
 
-  function fill(template: Digest, request: PlaceRequest, vacancy: Vacancy): void {
+  function fill(vacancy: Vacancy): void {
     const { member, incarnation, prior, cause, discardsPrior } = vacancy;
+    const { template, request } = vacancy.next;
     if (discardsPrior && cause !== "move") discard(work, vacancy);
     const prefer = staysInPlace(vacancy) ? prior?.host.load.name : undefined;
     const result = place(work.cluster, request, prefer);
@@ -65,7 +65,7 @@ export function assign(work: Work, demands: Demands, fleets: readonly SettledFle
     work.cluster.claim(host.load, request, "all");
     const details = { incarnation, template, desired: "run", observed: undefined } as const;
     const entry = addEntry(member, host, details);
-    work.actions.push(actionOn(entry, cause ?? "create", REASONS[cause ?? "create"], prior?.host));
+    work.actions.push(actionOn(entry, cause ?? "create", reasonToMake(vacancy), prior?.host));
   }
 }
 
@@ -78,8 +78,12 @@ const staysInPlace = ({ cause }: Vacancy): boolean => cause === "replace" || cau
 const moves = ({ cause }: Vacancy): boolean => cause === "move";
 const isNew = ({ cause }: Vacancy): boolean => cause === undefined;
 
+function reasonToMake({ cause, member }: Vacancy): string {
+  if (cause !== undefined) return REASONS[cause];
+  return member.index < SURGE_INDEX ? "it is wanted" : "an extra one, while others are replaced";
+}
+
 const REASONS = {
-  create: "it is wanted",
   replace: "its template changed",
   restart: "a restart was asked for",
   move: "its host is lost or draining",

@@ -71,32 +71,48 @@ function hasEnded({ observed, member }: Entry): boolean {
   return observed?.phase === "stopped" && observed.exit === "success" && mode !== "always";
 }
 
+/** True where it is of another template than its fleet declares. */
+export const isOutdated = ({ ordered, member }: Entry): boolean =>
+  ordered.template !== member.fleet.record?.template;
+
 /** Why this incarnation shall not stay as it is, where it is; absent where it may. */
 export function causeToEnd(entry: Entry, wish: InstanceWish | undefined): Cause | undefined {
   // Asked for by name, so it comes before what concerns the whole fleet: it waits for no turn.
   if (entry.ordered.incarnation < (wish?.minIncarnation ?? 0)) return "restart";
-  if (entry.ordered.template !== entry.member.fleet.record?.template) return "replace";
+  if (isOutdated(entry) && !entry.member.fleet.isHeld) return "replace";
   const { liveness, admin } = entry.host.view;
   return liveness === "lost" || admin === "draining" ? "move" : undefined;
 }
 
-/**
- * A new incarnation waits until every earlier one has ended, ordered or not, or its host is lost.
- */
 function place(member: Member, prior: Entry | undefined, discard: boolean): Decision {
+  const reason = obstacle(member);
+  return reason === undefined ? { kind: "place", prior, discard } : { kind: "wait", reason };
+}
+
+/**
+ * What a new incarnation waits for: every earlier one has ended, ordered or not, or its host is
+ * lost.
+ *
+ * @param except where the new one is to be begun by the same orders that end this one: agents end
+ * what is older on their host by themselves
+ */
+export function obstacle(member: Member, except?: Entry): string | undefined {
   const blocking = member.entries.find(
     (entry) =>
-      entry.desired !== "forgotten" && entry.host.view.liveness !== "lost" && !isSettled(entry),
+      entry.host !== except?.host &&
+      entry.desired !== "forgotten" &&
+      entry.host.view.liveness !== "lost" &&
+      !isSettled(entry),
   );
-  if (blocking !== undefined) return { kind: "wait", reason: stillStopping(blocking) };
+  if (blocking !== undefined) return stillStopping(blocking);
   const stray = member.orphans.find((orphan) => isInTheWay(member, orphan));
   if (stray !== undefined) {
     const { host, observed } = stray;
-    if (host.isEstranged) return { kind: "wait", reason: estrangedReason(stray) };
+    if (host.isEstranged) return estrangedReason(stray);
     const what = `its incarnation ${observed.incarnation}, which nobody ordered`;
-    return { kind: "wait", reason: `${what}, is still to be stopped on ${host.view.name}` };
+    return `${what}, is still to be stopped on ${host.view.name}`;
   }
-  return { kind: "place", prior, discard };
+  return undefined;
 }
 
 /** True where it may run, or its fleet is to wait for it. */

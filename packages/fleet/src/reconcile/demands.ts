@@ -1,8 +1,9 @@
 import { type Claim, hostPortsOf } from "../host-load.ts";
 import type { Digest, FleetName } from "../ids.ts";
+import type { OrderedTemplate } from "../orders.ts";
 import type { PlaceRequest } from "../rule.ts";
 import type { FleetRecord } from "../snapshot.ts";
-import type { Entry, Work } from "./work.ts";
+import { type Entry, templateOf, type Work } from "./work.ts";
 
 const NO_FLEETS: ReadonlySet<FleetName> = new Set();
 
@@ -10,58 +11,53 @@ const NO_FLEETS: ReadonlySet<FleetName> = new Set();
 export class Demands {
   readonly #apart: ReadonlyMap<FleetName, ReadonlySet<FleetName>>;
   readonly #claims = new Map<FleetName, Map<Digest, Claim>>();
-  readonly #placing = new Map<FleetName, PlaceRequest>();
-  readonly #resuming = new Map<FleetName, PlaceRequest>();
+  readonly #placing = new Map<FleetName, Map<Digest, PlaceRequest>>();
+  readonly #resuming = new Map<FleetName, Map<Digest, PlaceRequest>>();
 
   constructor(work: Work) {
     this.#apart = apartFrom(work.snapshot.fleets);
   }
 
   /** What an entry takes of its host; absent where its template is not known. */
-  claimOf({ host, member, ordered }: Entry): Claim | undefined {
-    const { name, record } = member.fleet;
-    let claims = this.#claims.get(name);
-    if (claims === undefined) {
-      claims = new Map();
-      this.#claims.set(name, claims);
-    }
-    const known = claims.get(ordered.template);
+  claimOf(entry: Entry): Claim | undefined {
+    const { name } = entry.member.fleet;
+    const claims = of(this.#claims, name);
+    const known = claims.get(entry.ordered.template);
     if (known !== undefined) return known;
-    const template =
-      host.templates.get(ordered.template)?.template ??
-      (record?.template === ordered.template ? record.spec.template : undefined);
+    const template = templateOf(entry)?.template;
     if (template === undefined) return undefined;
     const { resources } = template;
     const claim = { fleet: name, resources, hostPorts: hostPortsOf(template) };
-    claims.set(ordered.template, claim);
+    claims.set(entry.ordered.template, claim);
     return claim;
   }
 
-  /** What a new incarnation of the fleet asks for. */
-  toPlace(fleet: FleetRecord): PlaceRequest {
-    const { name, template, placement } = fleet.spec;
-    const known = this.#placing.get(name);
+  /** What a new incarnation of the fleet asks for: one object for all of a template. */
+  toPlace({ spec }: FleetRecord, { digest, template, image }: OrderedTemplate): PlaceRequest {
+    const requests = of(this.#placing, spec.name);
+    const known = requests.get(digest);
     if (known !== undefined) return known;
     const request: PlaceRequest = {
-      fleet: name,
+      fleet: spec.name,
       kind: template.kind,
-      image: fleet.image,
+      image,
       resources: template.resources,
       hostPorts: hostPortsOf(template),
-      placement,
-      apartFrom: this.#apart.get(name) ?? NO_FLEETS,
+      placement: spec.placement,
+      apartFrom: this.#apart.get(spec.name) ?? NO_FLEETS,
       entries: 1,
       isResumed: false,
     };
-    this.#placing.set(name, request);
+    requests.set(digest, request);
     return request;
   }
 
   /** What a stopped incarnation asks of the host where it is: its disk is there already. */
-  toResume(fleet: FleetRecord): PlaceRequest {
-    const known = this.#resuming.get(fleet.spec.name);
+  toResume(fleet: FleetRecord, template: OrderedTemplate): PlaceRequest {
+    const requests = of(this.#resuming, fleet.spec.name);
+    const known = requests.get(template.digest);
     if (known !== undefined) return known;
-    const request = this.toPlace(fleet);
+    const request = this.toPlace(fleet, template);
     const resources = { ...request.resources, diskMib: 0 };
     const resume: PlaceRequest = {
       ...request,
@@ -70,9 +66,18 @@ export class Demands {
       entries: 0,
       isResumed: true,
     };
-    this.#resuming.set(fleet.spec.name, resume);
+    requests.set(template.digest, resume);
     return resume;
   }
+}
+
+/** What is known of a fleet, by template. */
+function of<Value>(all: Map<FleetName, Map<Digest, Value>>, fleet: FleetName): Map<Digest, Value> {
+  const known = all.get(fleet);
+  if (known !== undefined) return known;
+  const own = new Map<Digest, Value>();
+  all.set(fleet, own);
+  return own;
 }
 
 /** Which fleets are to be kept apart, in both directions. */

@@ -1,4 +1,5 @@
 import type { Claim, HostLoad } from "../host-load.ts";
+import type { Digest } from "../ids.ts";
 import { admits } from "../place.ts";
 import type { Refusal } from "../plan.ts";
 import type { PlaceRequest } from "../rule.ts";
@@ -7,7 +8,15 @@ import type { Demands } from "./demands.ts";
 import type { Entry, Work } from "./work.ts";
 
 /** An incarnation that is ended, or is to be, so that its instance is made afresh. */
-export type Ending = { readonly entry: Entry; readonly cause: Cause };
+export type Ending = {
+  readonly entry: Entry;
+  readonly cause: Cause;
+  /** What follows it. */
+  readonly next: Next;
+};
+
+/** What an instance is to be made of afresh. */
+export type Next = { readonly template: Digest; readonly request: PlaceRequest };
 
 /**
  * Keeps room for what follows `entry`: that of `entry` itself, where it may stay in place, else
@@ -16,8 +25,7 @@ export type Ending = { readonly entry: Entry; readonly cause: Cause };
 export function reserve(
   { cluster }: Work,
   demands: Demands,
-  request: PlaceRequest,
-  { entry, cause }: Ending,
+  { entry, cause, next: { request } }: Ending,
 ): readonly Refusal[] | undefined {
   const claim = demands.claimOf(entry);
   if (cause !== "move" && claim !== undefined && fitsInPlace(entry.host.load, request, claim)) {
@@ -30,7 +38,7 @@ export function reserve(
 }
 
 /** True where the host would admit the request once `claim` is gone. */
-function fitsInPlace(load: HostLoad, request: PlaceRequest, claim: Claim): boolean {
+export function fitsInPlace(load: HostLoad, request: PlaceRequest, claim: Claim): boolean {
   load.releaseRun(claim);
   load.releaseDisk(claim);
   const fits = admits(load, { ...request, entries: 0 });

@@ -1,11 +1,13 @@
+import { SURGE_INDEX } from "../rollout.ts";
 import { nameSome } from "../rule.ts";
 import { endInWaves, type GivenUp } from "./end-in-waves.ts";
-import { type FleetWork, order, type Work } from "./work.ts";
+import { type FleetWork, isWanted, order, type Work } from "./work.ts";
 
 /**
  * Discards, on every host and in waves, what an operator gave up: the instances of deleted fleets,
- * and those beyond a fleet's replicas. A fleet of which no record exists was not given up by
- * anyone, so its instances are stopped, and their disks kept (I4).
+ * those beyond a fleet's replicas, and the extra ones of an update that is over, as its policy says.
+ * A fleet of which no record exists was not given up by anyone, so its instances are stopped, and
+ * their disks kept (I4).
  */
 export function retire(work: Work): void {
   const givenUp: GivenUp[] = [];
@@ -20,8 +22,12 @@ export function retire(work: Work): void {
     } else {
       const { replicas } = record.spec;
       for (const member of fleet.members.values()) {
-        if (member.index < replicas) continue;
-        givenUp.push({ member, reason: `its fleet has ${replicas} replicas now` });
+        if (isWanted(member)) continue;
+        const isExtra = member.index >= SURGE_INDEX;
+        const reason = isExtra
+          ? "the update needs no extra ones now"
+          : `its fleet has ${replicas} replicas now`;
+        givenUp.push({ member, reason });
       }
     }
   }

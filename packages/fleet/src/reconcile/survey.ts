@@ -1,8 +1,10 @@
 import type { HostLoad } from "../host-load.ts";
-import type { FleetName } from "../ids.ts";
+import type { Digest, FleetName } from "../ids.ts";
+import type { OrderedTemplate } from "../orders.ts";
 import { Cluster } from "../place.ts";
 import { recall } from "../recall.ts";
 import type { Observed } from "../report.ts";
+import { presentTemplate } from "../rollout.ts";
 import type { FleetRecord, HostView, Snapshot } from "../snapshot.ts";
 import type { FleetWork, HostWork, Member, Work } from "./work.ts";
 
@@ -36,7 +38,7 @@ export function survey(snapshot: Snapshot): Work {
       entries.sort((a, b) => a.ordered.incarnation - b.ordered.incarnation);
     }
   }
-  return { snapshot, cluster, hosts, fleets, actions: [], waiting: [], notes: [] };
+  return { snapshot, cluster, hosts, fleets, actions: [], waiting: [], notes: [], records: [] };
 }
 
 function surveyHost(
@@ -74,7 +76,24 @@ function takeObserved(member: Member, host: HostWork, incarnation: number): Obse
 
 function fleetWork(name: FleetName, record: FleetRecord | undefined): FleetWork {
   const wishes = new Map(record?.wishes.map((wish) => [wish.index, wish]));
-  return { name, record, wishes, members: new Map() };
+  const state = record?.rollout.state.kind;
+  return {
+    name,
+    record,
+    wishes,
+    members: new Map(),
+    templates: templatesOf(record),
+    isHeld: state === "paused" || state === "halted",
+    surge: 0,
+  };
+}
+
+function templatesOf(record: FleetRecord | undefined): FleetWork["templates"] {
+  const templates = new Map<Digest, OrderedTemplate>();
+  if (record === undefined) return templates;
+  const { previous } = record.rollout;
+  if (previous !== undefined) templates.set(previous.digest, previous);
+  return templates.set(record.template, presentTemplate(record));
 }
 
 /** The member of `fleet` at `index`, made where it is not known yet. */

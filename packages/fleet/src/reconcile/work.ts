@@ -3,12 +3,13 @@
  * pass only.
  */
 import type { HostLoad } from "../host-load.ts";
-import { type FleetName, type InstanceName, instanceName } from "../ids.ts";
+import { type Digest, type FleetName, type InstanceName, instanceName } from "../ids.ts";
 import type { OrderedInstance, OrderedTemplate } from "../orders.ts";
 import { isAlive } from "../phase.ts";
 import type { Cluster } from "../place.ts";
 import type { Action, Note, Waiting } from "../plan.ts";
 import type { Observed } from "../report.ts";
+import { SURGE_INDEX } from "../rollout.ts";
 import type { FleetRecord, HostView, InstanceWish, Snapshot } from "../snapshot.ts";
 
 /** One line of one host's orders, as it is and as it shall be. */
@@ -54,6 +55,12 @@ export type FleetWork = {
   readonly record: FleetRecord | undefined;
   readonly wishes: ReadonlyMap<number, InstanceWish>;
   readonly members: Map<number, Member>;
+  /** The template that it declares, and the one before: those of which more can be made. */
+  readonly templates: ReadonlyMap<Digest, OrderedTemplate>;
+  /** Its update is held: nothing is replaced, and what has to be made afresh is made as it was. */
+  readonly isHeld: boolean;
+  /** How many extra instances it has in this pass, numbered from `SURGE_INDEX`. */
+  surge: number;
 };
 
 export type Work = {
@@ -66,6 +73,8 @@ export type Work = {
   readonly actions: Action[];
   readonly waiting: Waiting[];
   readonly notes: Note[];
+  /** Records that this pass changes. */
+  readonly records: FleetRecord[];
 };
 
 export const nameOf = (member: Member): InstanceName =>
@@ -75,8 +84,8 @@ export const nameOf = (member: Member): InstanceName =>
 export const latestOf = (member: Member): Entry | undefined =>
   member.entries.findLast((entry) => entry.desired !== "forgotten");
 
-/** The highest incarnation ever ordered or seen; 0 where there is none (I1). */
-export function highestIncarnation(member: Member): number {
+/** The highest incarnation ever ordered or seen; 0 where there is none. */
+function highestIncarnation(member: Member): number {
   let highest = 0;
   for (const { ordered } of member.entries) highest = Math.max(highest, ordered.incarnation);
   for (const { observed } of member.orphans) highest = Math.max(highest, observed.incarnation);
@@ -101,8 +110,23 @@ export const isGone = ({ was, host, observed }: Entry): boolean =>
   was === "discard" && host.isCurrent && observed === undefined;
 
 /** True where the fleet is to have this instance, running or not. */
-export const isWanted = ({ fleet: { record }, index }: Member): boolean =>
-  record?.state === "active" && index < record.spec.replicas;
+export const isWanted = ({ fleet: { record, surge }, index }: Member): boolean =>
+  record?.state === "active" &&
+  (index < record.spec.replicas || (index >= SURGE_INDEX && index < SURGE_INDEX + surge));
+
+/** True where the host says so now. */
+export const isReady = (entry: Entry): boolean =>
+  entry.desired === "run" && entry.observed?.phase === "ready" && entry.host.view.liveness === "up";
+
+/** The template of an entry, as orders or its fleet know it. */
+export const templateOf = ({ host, member, ordered }: Entry): OrderedTemplate | undefined =>
+  host.templates.get(ordered.template) ?? member.fleet.templates.get(ordered.template);
+
+/** Above every incarnation of the instance there ever was (I1), and as high as was asked for. */
+export function nextIncarnation(member: Member): number {
+  const wish = member.fleet.wishes.get(member.index);
+  return Math.max(highestIncarnation(member) + 1, wish?.minIncarnation ?? 1);
+}
 
 /** Changes what is desired of an entry, and says so. */
 export function order(

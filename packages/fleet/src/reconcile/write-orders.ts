@@ -1,6 +1,6 @@
 import type { OrderedFleet, OrderedInstance, OrderedTemplate, Orders } from "../orders.ts";
 import { isSame } from "../same.ts";
-import type { Entry, HostWork, Work } from "./work.ts";
+import { type HostWork, templateOf, type Work } from "./work.ts";
 
 /**
  * The documents that change, under this epoch and the next generation (I5); those that do not are
@@ -34,7 +34,7 @@ function policiesOf(work: Work, known: OrderedFleet): OrderedFleet {
 }
 
 function document(work: Work, host: HostWork): Orders {
-  const { view, entries, templates: knownTemplates } = host;
+  const { view, entries } = host;
   const knownFleets = new Map(view.orders?.fleets.map((fleet) => [fleet.name, fleet]));
   const instances: OrderedInstance[] = [];
   const templates = new Map<string, OrderedTemplate>();
@@ -44,7 +44,7 @@ function document(work: Work, host: HostWork): Orders {
     if (desired === "forgotten") continue;
     instances.push(ordered.desired === desired ? ordered : { ...ordered, desired });
     if (!templates.has(ordered.template)) {
-      const template = knownTemplates.get(ordered.template) ?? declaredTemplate(entry);
+      const template = templateOf(entry);
       if (template !== undefined) templates.set(ordered.template, template);
     }
     const { name, record } = member.fleet;
@@ -61,12 +61,6 @@ function document(work: Work, host: HostWork): Orders {
     fleets: [...fleets.values()].sort((a, b) => compare(a.name, b.name)),
     instances: instances.sort((a, b) => compare(a.name, b.name) || a.incarnation - b.incarnation),
   };
-}
-
-function declaredTemplate({ ordered, member }: Entry): OrderedTemplate | undefined {
-  const { record } = member.fleet;
-  if (record?.template !== ordered.template) return undefined;
-  return { digest: record.template, template: record.spec.template, image: record.image };
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
