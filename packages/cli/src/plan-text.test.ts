@@ -48,6 +48,26 @@ test("a plan says what happens where and why, what waits, and the sum of it", ()
   );
 });
 
+test("what begins later is told in waves", () => {
+  const replace = { kind: ActionKind.REPLACE, host: "h1", fromHost: "h1", reason: "changed" };
+  const plan = create(PlanSchema, {
+    actions: [
+      { ...replace, instance: "web-0000", wave: 1 },
+      { ...replace, instance: "web-0001", wave: 2 },
+    ],
+  });
+  expect(planText(recordingTerminal(), plan)).toBe(
+    [
+      "wave 1:",
+      "~ replace web-0000 on h1: changed",
+      "wave 2:",
+      "~ replace web-0001 on h1: changed",
+      "2 to replace.",
+      "",
+    ].join("\n"),
+  );
+});
+
 test("an empty plan says that nothing is to do", () => {
   expect(planText(recordingTerminal(), create(PlanSchema))).toBe("Nothing to do.\n");
 });

@@ -43,9 +43,14 @@ export function plannedText(terminal: Terminal, { plan, blastRadius }: PlanFleet
 
 /** The whole plan: what would happen, what waits, and a sum. */
 export function planText(terminal: Terminal, plan: Plan): string {
-  const actions = plan.actions.map((action) => {
-    const { sign, style } = kindOf(action.kind);
-    return styled(terminal, style, `${sign} ${actionLine(action)}`);
+  const waves = Map.groupBy(plan.actions, ({ wave }) => wave);
+  const actions = [...waves].flatMap(([wave, group]) => {
+    const lines = group.map((action) => {
+      const { sign, style } = kindOf(action.kind);
+      return styled(terminal, style, `${sign} ${actionLine(action)}`);
+    });
+    // Where all begin at once there is nothing to tell apart.
+    return waves.size === 1 ? lines : [styled(terminal, "dim", `wave ${wave}:`), ...lines];
   });
   const waiting = plan.waiting.map((item) => waitingLine(terminal, item));
   const notes = plan.notes.map((note) => `note: ${note}`);

@@ -18,6 +18,7 @@ import { addPlan } from "./commands/plan.ts";
 import { addPrograms } from "./commands/programs.ts";
 import { addPs } from "./commands/ps.ts";
 import { addRestore } from "./commands/restore.ts";
+import { addRollback, addRollout } from "./commands/rollout.ts";
 import { addScale } from "./commands/scale.ts";
 import { addRestart, addStart, addStop } from "./commands/start-stop-restart.ts";
 import { addStatus } from "./commands/status.ts";
@@ -69,6 +70,8 @@ export function createProgram(options: ProgramOptions): Command {
   addLogs(program, run);
   addConsole(program, run);
   addScale(program, run);
+  addRollout(program, run);
+  addRollback(program, run);
   addStart(program, run);
   addStop(program, run);
   addRestart(program, run);

@@ -18,6 +18,7 @@ export {
 } from "./fleet-file.ts";
 export { imageCodec } from "./image-codec.ts";
 export { DEFAULT_POLICIES } from "./model-schema.ts";
+export { rolloutCodec } from "./rollout-codec.ts";
 export type { SettingsSource } from "./settings.ts";
 export { loadSettings } from "./settings.ts";
 export { fleetSpecCodec, resourcesCodec } from "./spec-codec.ts";

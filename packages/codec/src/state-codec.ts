@@ -1,16 +1,13 @@
 /** Orders, reports and records, as the store keeps them: between wire and model. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import {
-  type DriverStatus,
-  type FleetRecord,
-  type HostRecord,
-  NO_ROLLOUT,
-  type Observed,
-  type OrderedTemplate,
-  type Orders,
-  type PoolStatus,
-  type Report,
-  type Rollout,
+import type {
+  DriverStatus,
+  FleetRecord,
+  HostRecord,
+  Observed,
+  Orders,
+  PoolStatus,
+  Report,
 } from "@evm/fleet";
 import {
   Desired,
@@ -25,21 +22,23 @@ import {
   Phase,
   PoolStatusSchema,
   ReportSchema,
-  type RolloutSchema,
-  RolloutState,
   TemplateKind,
   type DriverStatus as WireDriverStatus,
   type FleetRecord as WireFleetRecord,
   type HostRecord as WireHostRecord,
   type ObservedInstance as WireObserved,
-  type OrderedTemplate as WireOrderedTemplate,
   type Orders as WireOrders,
   type PoolStatus as WirePoolStatus,
   type Report as WireReport,
-  type Rollout as WireRollout,
 } from "@evm/protocol";
-import { codec, filled, wireEnum } from "./codec.ts";
+import { codec, wireEnum } from "./codec.ts";
 import { imageInit, imageShape } from "./image-codec.ts";
+import {
+  orderedTemplateInit,
+  orderedTemplateShape,
+  rolloutInit,
+  rolloutShape,
+} from "./rollout-codec.ts";
 import {
   fleetSpecInit,
   fleetSpecShape,
@@ -48,8 +47,6 @@ import {
   resourcesShape,
   restartInit,
   restartShape,
-  templateInit,
-  templateShape,
 } from "./spec-codec.ts";
 import * as schema from "./state-schema.ts";
 
@@ -77,12 +74,6 @@ export const templateKindEnum = wireEnum({
 const fleetStateEnum = wireEnum({
   active: FleetState.ACTIVE,
   deleting: FleetState.DELETING,
-});
-const rolloutStateEnum = wireEnum({
-  done: RolloutState.DONE,
-  going: RolloutState.GOING,
-  paused: RolloutState.PAUSED,
-  halted: RolloutState.HALTED,
 });
 export const hostAdminEnum = wireEnum({
   active: HostAdmin.ACTIVE,
@@ -198,7 +189,7 @@ export const fleetRecordCodec = codec({
       isStopped,
       minIncarnation,
     })),
-    rollout: wire.rollout === undefined ? NO_ROLLOUT : rolloutShape(wire.rollout),
+    rollout: rolloutShape(wire.rollout),
   }),
 });
 
@@ -219,45 +210,6 @@ export const hostRecordCodec = codec({
     confirmedLost: wire.confirmedLostMs === undefined ? undefined : Number(wire.confirmedLostMs),
   }),
 });
-
-/** A template as orders and records name it. */
-function orderedTemplateInit({ digest, template, image }: OrderedTemplate) {
-  return {
-    digest,
-    template: templateInit(template),
-    ...(image === undefined ? {} : { image: imageInit(image) }),
-  };
-}
-
-function orderedTemplateShape({ digest, template, image }: WireOrderedTemplate) {
-  return {
-    digest,
-    template: template && templateShape(template),
-    image: image && imageShape(image),
-  };
-}
-
-function rolloutInit(rollout: Rollout): MessageInitShape<typeof RolloutSchema> {
-  const { state, previous, rolledBackBecause, knownFailures } = rollout;
-  return {
-    state: rolloutStateEnum.toWire(state.kind),
-    holdReason: "reason" in state ? state.reason : "",
-    ...(previous === undefined ? {} : { previous: orderedTemplateInit(previous) }),
-    rolledBackBecause: rolledBackBecause ?? "",
-    knownFailures: [...knownFailures],
-  };
-}
-
-function rolloutShape(wire: WireRollout) {
-  const { state, holdReason, previous, rolledBackBecause, knownFailures } = wire;
-  const kind = rolloutStateEnum.shape(state);
-  return {
-    state: holdReason === "" ? { kind } : { kind, reason: holdReason },
-    previous: previous && orderedTemplateShape(previous),
-    rolledBackBecause: filled(rolledBackBecause),
-    knownFailures,
-  };
-}
 
 function observedInit(observed: Observed): MessageInitShape<typeof ObservedInstanceSchema> {
   const { name, fleet, index, incarnation, restarts, reason, address } = observed;

@@ -101,7 +101,7 @@ export const report: z.ZodType<Report> = z.object({
   instances: everyOf(observed),
 });
 
-const rollout: z.ZodType<Rollout> = z.object({
+export const rollout: z.ZodType<Rollout> = z.object({
   state: z.discriminatedUnion("kind", [
     z.object({ kind: oneOf(["done", "going"]) }),
     z.object({ kind: oneOf(["paused", "halted"]), reason: filledWords }),

@@ -17,6 +17,7 @@ import {
   type ObservedPhase,
   type Orders,
   type Report,
+  type Template,
 } from "@evm/fleet";
 import { FleetSpecSchema, GrpcClient } from "@evm/protocol";
 import { createMemoryStore, type HostStore, type MemoryStore } from "@evm/store";
@@ -171,6 +172,9 @@ const host = (name: string): HostName => {
   throw new Error(`bad host name ${name}`);
 };
 
+/** In which phase a host reports what it is ordered to run. */
+type PhaseOf = ObservedPhase | ((template: Template) => ObservedPhase);
+
 /**
  * A host that at once reports whatever it is ordered to run as being in `phase`.
  *
@@ -179,7 +183,7 @@ const host = (name: string): HostName => {
 export async function startHost(
   { store }: Pick<TestCluster, "store">,
   name: string,
-  phase: ObservedPhase = "ready",
+  phase: PhaseOf = "ready",
   clock: Clock = systemClock,
   inForce?: Orders,
 ): Promise<AsyncDisposable> {
@@ -197,7 +201,7 @@ export async function startHost(
 
 async function obey(
   link: HostStore,
-  phase: ObservedPhase,
+  phase: PhaseOf,
   clock: Clock,
   inForce: Orders | undefined,
   signal: AbortSignal,
@@ -233,8 +237,10 @@ async function obey(
   }
 }
 
-function reportOf(name: HostName, orders: Orders | undefined, phase: ObservedPhase): Report {
-  const kinds = new Map(orders?.templates.map((t) => [t.digest, t.template.kind]));
+function reportOf(name: HostName, orders: Orders | undefined, phase: PhaseOf): Report {
+  const templates = new Map(orders?.templates.map((t) => [t.digest, t.template]));
+  const phaseOf = (template: Template | undefined): ObservedPhase =>
+    typeof phase === "string" ? phase : template === undefined ? "failed" : phase(template);
   const instances = (orders?.instances ?? []).flatMap((ordered): Observed[] => {
     if (ordered.desired === "discard") return [];
     return [
@@ -243,9 +249,9 @@ function reportOf(name: HostName, orders: Orders | undefined, phase: ObservedPha
         fleet: ordered.fleet,
         index: ordered.index,
         incarnation: ordered.incarnation,
-        kind: kinds.get(ordered.template) ?? "vm",
+        kind: templates.get(ordered.template)?.kind ?? "vm",
         template: ordered.template,
-        phase: ordered.desired === "run" ? phase : "stopped",
+        phase: ordered.desired === "run" ? phaseOf(templates.get(ordered.template)) : "stopped",
         since: 1,
         restarts: 0,
         reason: undefined,

@@ -5,7 +5,7 @@
  */
 import type { Digest, FleetName } from "./ids.ts";
 import type { OrderedTemplate } from "./orders.ts";
-import type { Observed } from "./report.ts";
+import type { Phase } from "./phase.ts";
 import type { FleetRecord, Snapshot } from "./snapshot.ts";
 
 export type RolloutState =
@@ -49,8 +49,10 @@ const CRASH_LOOP_RESTARTS = 3;
  * What counts against a template, by observations alone: its agent has given the instance up, or
  * has restarted it again and again and does not find it ready.
  */
-export const hasFailed = ({ phase, restarts }: Observed): boolean =>
+export const hasFailed = ({ phase, restarts }: Trials): boolean =>
   phase === "failed" || (restarts >= CRASH_LOOP_RESTARTS && phase !== "ready");
+
+type Trials = { readonly phase: Phase; readonly restarts: number };
 
 /** The template that the fleet declares now. */
 export const presentTemplate = ({ spec, image, template }: FleetRecord): OrderedTemplate => ({

@@ -55,6 +55,9 @@ const fleets: Handlers<typeof FleetService> = {
     }
   },
   scaleFleet: unimplemented,
+  pauseRollout: unimplemented,
+  resumeRollout: unimplemented,
+  rollbackFleet: unimplemented,
   deleteFleet: unimplemented,
   undeleteFleet: unimplemented,
 };

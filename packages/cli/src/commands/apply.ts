@@ -48,8 +48,8 @@ export function addApply(program: Command, run: Run): void {
       if (!isJson) terminal.out(outcomeTable(terminal, reply.fleets));
       let fleets = reply.fleets;
       if (options.wait === true) {
-        const names = specs.map((spec) => spec.name);
-        const ready = await waitReady(context, names, options.timeout);
+        const applied = reply.fleets.flatMap(({ fleet }) => fleet ?? []);
+        const ready = await waitReady(context, applied, options.timeout);
         if (!isJson) terminal.out(`\n${ready.map(readyLine).join("\n")}\n`);
         fleets = fleets.map((applied, at) => withFleet(applied, ready[at]));
       }

@@ -32,8 +32,8 @@ export function addScale(program: Command, run: Run): void {
       const request = { name, replicas: count, ...confirmedBy(options) };
       const { fleet: scaled } = await client.unary(method, request, callOptions(context));
       let fleet = scaled;
-      if (options.wait === true) {
-        [fleet] = await waitReady(context, [name], options.timeout);
+      if (options.wait === true && scaled !== undefined) {
+        [fleet] = await waitReady(context, [scaled], options.timeout);
         await waitForInstances(context, {
           fleet: name,
           pending: (instances) => instances.filter(({ index }) => index >= count),

@@ -34,6 +34,8 @@ const MAX_FLEETS_PER_REQUEST = 500;
 type Prepared = {
   readonly writes: readonly Write<FleetRecord>[];
   readonly applied: readonly Applied[];
+  /** Those of the writes that begin an update. */
+  readonly begun: readonly FleetRecord[];
 };
 
 export type Applied = { readonly name: FleetName; readonly outcome: ApplyOutcome };
@@ -114,7 +116,7 @@ export async function applyFleets(
 ): Promise<readonly Applied[]> {
   const specs = parseSpecs(request.fleets);
   assertNamed(specs, request.expectedRevisions);
-  let prepared: Prepared = { writes: [], applied: [] };
+  let prepared: Prepared = { writes: [], applied: [], begun: [] };
   const write = () => {
     prepared = prepare(context, specs, request.expectedRevisions);
     const { writes } = prepared;
@@ -123,7 +125,7 @@ export async function applyFleets(
     return context.store.putFleets(writes, signal);
   };
   await compareAndSet(context, { what: "apply", write, signal });
-  announce(context, prepared.writes);
+  announce(context, prepared);
   return prepared.applied;
 }
 
@@ -151,6 +153,7 @@ function prepare(
 ): Prepared {
   const { fleets } = context.store.control();
   const writes: Write<FleetRecord>[] = [];
+  const begun: FleetRecord[] = [];
   const applied = specs.map((spec) => {
     const before = fleets.get(spec.name);
     const value = declaredRecord(context, spec, before?.value);
@@ -159,9 +162,10 @@ function prepare(
       assertRevision(spec.name, expectedRevisions[spec.name], before);
       writes.push({ value, expectedRevision: before?.revision ?? 0 });
     }
+    if (before !== undefined && before.value.template !== value.template) begun.push(value);
     return { name: spec.name, outcome };
   });
-  return { writes, applied };
+  return { writes, applied, begun };
 }
 
 function assertRevision(
@@ -179,10 +183,11 @@ function outcomeOf(before: FleetRecord | undefined, after: FleetRecord): ApplyOu
   return isSame(before, after) ? ApplyOutcome.UNCHANGED : ApplyOutcome.CHANGED;
 }
 
-function announce(context: ApiContext, writes: readonly Write<FleetRecord>[]): void {
+function announce(context: ApiContext, { writes, begun }: Prepared): void {
   for (const { value } of writes) {
     const { name, replicas, template } = value.spec;
     const text = `${name}: ${replicas} × ${template.kind}`;
     context.coordinator.announcer.say("info", "FleetApplied", text, { fleet: name });
   }
+  for (const record of begun) context.coordinator.announcer.rollout(record);
 }

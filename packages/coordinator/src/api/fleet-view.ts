@@ -1,13 +1,14 @@
 /** A fleet as clients see it: its record with what has become of it. */
 
 import { create } from "@bufbuild/protobuf";
-import { fleetSpecCodec, phaseEnum } from "@evm/codec";
+import { fleetSpecCodec, phaseEnum, rolloutCodec } from "@evm/codec";
 import type { FleetRecord, Phase } from "@evm/fleet";
-import { isFleetName, PHASES } from "@evm/fleet";
+import { hasFailed, isFleetName, PHASES, SURGE_INDEX } from "@evm/fleet";
 import { type Fleet, FleetSchema, FleetState } from "@evm/protocol";
 import type { Versioned } from "@evm/store";
 import type { InstanceView } from "../instances.ts";
 import type { ApiContext } from "./context.ts";
+import { notFound } from "./errors.ts";
 
 /** Every fleet by name, in the order of names. */
 export function fleetViews(context: ApiContext): ReadonlyMap<string, Fleet> {
@@ -27,6 +28,13 @@ export function fleetViewOf({ coordinator }: ApiContext, name: string): Fleet | 
   return fleet && fleetView(fleet, picture.instancesOf(fleet.value.spec.name));
 }
 
+/** The same; fails where there is none. */
+export function shownFleet(context: ApiContext, name: string): Fleet {
+  const fleet = fleetViewOf(context, name);
+  if (fleet === undefined) throw notFound("fleet", name);
+  return fleet;
+}
+
 /** @param instances those of this fleet, of each name the newest incarnation first */
 export function fleetView(
   { value, revision }: Versioned<FleetRecord>,
@@ -43,6 +51,10 @@ export function fleetView(
     ready: current.filter((instance) => instance.phase === "ready").length,
     outdated: outdated.filter((instance) => instance.desired === "run").length,
     stoppedByWish: value.wishes.filter((wish) => wish.isStopped).length,
+    updated: current.filter((instance) => instance.desired === "run").length,
+    failed: instances.filter((instance) => isCounted(instance, value)).length,
+    extra: instances.filter(isExtra).length,
+    rollout: rolloutCodec.toWire(value.rollout),
   });
 }
 
@@ -51,6 +63,16 @@ const isCurrent = (instance: InstanceView, fleet: FleetRecord): boolean =>
   instance.template === fleet.template &&
   instance.index < fleet.spec.replicas &&
   (instance.desired === "run" || instance.incarnation === 0);
+
+/** It counts against the template. */
+const isCounted = (instance: InstanceView, { template, rollout }: FleetRecord): boolean =>
+  instance.template === template &&
+  instance.desired === "run" &&
+  hasFailed(instance) &&
+  !rollout.knownFailures.includes(instance.index);
+
+const isExtra = ({ index, desired }: InstanceView): boolean =>
+  index >= SURGE_INDEX && desired === "run";
 
 /** Phases with none are left out; the order is that of a life. */
 export function countPhases(instances: readonly { readonly phase: Phase }[]) {

@@ -14,21 +14,19 @@ import { assertActive, changeFleet, findFleet } from "./change-fleet.ts";
 import type { ApiContext } from "./context.ts";
 import { deleteFleets, deleting, kept } from "./delete-fleets.ts";
 import { notFound } from "./errors.ts";
-import { fleetViewOf, fleetViews } from "./fleet-view.ts";
+import { fleetViewOf, fleetViews, shownFleet } from "./fleet-view.ts";
 import { findHost } from "./hosts.ts";
 import { pageOf } from "./paging.ts";
+import { rolloutHandlers } from "./rollouts.ts";
 import { watchView } from "./watch.ts";
 
 /** The largest fleet; beyond it the orders of its hosts would grow past their limit. */
 const MAX_REPLICAS = 100_000;
 
 export function fleetHandlers(context: ApiContext): Handlers<typeof FleetService> {
-  const view = (name: string) => {
-    const fleet = fleetViewOf(context, name);
-    if (fleet === undefined) throw notFound("fleet", name);
-    return { fleet };
-  };
+  const view = (name: string) => ({ fleet: shownFleet(context, name) });
   return {
+    ...rolloutHandlers(context),
     async applyFleets(request, { signal }) {
       const outcomes = await applyFleets(context, request, signal);
       return {

@@ -5,9 +5,9 @@ import { type FleetWork, isWanted, order, type Work } from "./work.ts";
 
 /**
  * Discards, on every host and in waves, what an operator gave up: the instances of deleted fleets,
- * those beyond a fleet's replicas, and the extra ones of an update that is over, as its policy says.
- * A fleet of which no record exists was not given up by anyone, so its instances are stopped, and
- * their disks kept (I4).
+ * those beyond a fleet's replicas, and the extra ones of an update that is over, as its policy
+ * says. A fleet of which no record exists was not given up by anyone, so its instances are stopped,
+ * and their disks kept (I4).
  */
 export function retire(work: Work): void {
   const givenUp: GivenUp[] = [];

@@ -10,7 +10,7 @@ import type { Phase } from "./report_pb.ts";
 import { file_evm_v1_report } from "./report_pb.ts";
 import type { FleetSpec } from "./spec_pb.ts";
 import { file_evm_v1_spec } from "./spec_pb.ts";
-import type { FleetState } from "./state_pb.ts";
+import type { FleetState, Rollout } from "./state_pb.ts";
 import { file_evm_v1_state } from "./state_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file evm/v1/fleet_service.proto.
  */
 export const file_evm_v1_fleet_service: GenFile = /*@__PURE__*/
-  fileDesc("Chpldm0vdjEvZmxlZXRfc2VydmljZS5wcm90bxIGZXZtLnYxItQBCgVGbGVldBIfCgRzcGVjGAEgASgLMhEuZXZtLnYxLkZsZWV0U3BlYxIhCgVzdGF0ZRgCIAEoDjISLmV2bS52MS5GbGVldFN0YXRlEhAKCHJldmlzaW9uGAMgASgEEhcKD3RlbXBsYXRlX2RpZ2VzdBgEIAEoCRIiCgZwaGFzZXMYBSADKAsyEi5ldm0udjEuUGhhc2VDb3VudBINCgVyZWFkeRgGIAEoDRIQCghvdXRkYXRlZBgHIAEoDRIXCg9zdG9wcGVkX2J5X3dpc2gYCCABKA0iOQoKUGhhc2VDb3VudBIcCgVwaGFzZRgBIAEoDjINLmV2bS52MS5QaGFzZRINCgVjb3VudBgCIAEoDSLmAQoSQXBwbHlGbGVldHNSZXF1ZXN0EiEKBmZsZWV0cxgBIAMoCzIRLmV2bS52MS5GbGVldFNwZWMSTQoSZXhwZWN0ZWRfcmV2aXNpb25zGAIgAygLMjEuZXZtLnYxLkFwcGx5RmxlZXRzUmVxdWVzdC5FeHBlY3RlZFJldmlzaW9uc0VudHJ5EhYKCWNvbmZpcm1lZBgDIAEoDUgAiAEBGjgKFkV4cGVjdGVkUmV2aXNpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4AUIMCgpfY29uZmlybWVkIjsKE0FwcGx5RmxlZXRzUmVzcG9uc2USJAoGZmxlZXRzGAEgAygLMhQuZXZtLnYxLkFwcGxpZWRGbGVldCJTCgxBcHBsaWVkRmxlZXQSHAoFZmxlZXQYASABKAsyDS5ldm0udjEuRmxlZXQSJQoHb3V0Y29tZRgCIAEoDjIULmV2bS52MS5BcHBseU91dGNvbWUiVwoRUGxhbkZsZWV0c1JlcXVlc3QSIQoGZmxlZXRzGAEgAygLMhEuZXZtLnYxLkZsZWV0U3BlYxIPCgdkZWxldGVzGAIgAygJEg4KBmRyYWlucxgDIAMoCSJbChJQbGFuRmxlZXRzUmVzcG9uc2USGgoEcGxhbhgBIAEoCzIMLmV2bS52MS5QbGFuEikKDGJsYXN0X3JhZGl1cxgCIAEoCzITLmV2bS52MS5CbGFzdFJhZGl1cyIfCg9HZXRGbGVldFJlcXVlc3QSDAoEbmFtZRgBIAEoCSIwChBHZXRGbGVldFJlc3BvbnNlEhwKBWZsZWV0GAEgASgLMg0uZXZtLnYxLkZsZWV0IjoKEUxpc3RGbGVldHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJIkwKEkxpc3RGbGVldHNSZXNwb25zZRIdCgZmbGVldHMYASADKAsyDS5ldm0udjEuRmxlZXQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiIKEldhdGNoRmxlZXRzUmVxdWVzdBIMCgRuYW1lGAEgASgJIlwKE1dhdGNoRmxlZXRzUmVzcG9uc2USHAoFZmxlZXQYASABKAsyDS5ldm0udjEuRmxlZXQSFAoMZGVsZXRlZF9uYW1lGAIgASgJEhEKCWlzX3N5bmNlZBgDIAEoCCKPAQoRU2NhbGVGbGVldFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIQCghyZXBsaWNhcxgCIAEoDRIeChFleHBlY3RlZF9yZXZpc2lvbhgDIAEoBEgAiAEBEhYKCWNvbmZpcm1lZBgEIAEoDUgBiAEBQhQKEl9leHBlY3RlZF9yZXZpc2lvbkIMCgpfY29uZmlybWVkIjIKElNjYWxlRmxlZXRSZXNwb25zZRIcCgVmbGVldBgBIAEoCzINLmV2bS52MS5GbGVldCKOAQoSRGVsZXRlRmxlZXRSZXF1ZXN0EgwKBG5hbWUYASABKAkSHgoRZXhwZWN0ZWRfcmV2aXNpb24YAiABKARIAIgBARIWCgljb25maXJtZWQYAyABKA1IAYgBARIOCgZvdGhlcnMYBCADKAlCFAoSX2V4cGVjdGVkX3JldmlzaW9uQgwKCl9jb25maXJtZWQiUgoTRGVsZXRlRmxlZXRSZXNwb25zZRIcCgVmbGVldBgBIAEoCzINLmV2bS52MS5GbGVldBIdCgZvdGhlcnMYAiADKAsyDS5ldm0udjEuRmxlZXQiJAoUVW5kZWxldGVGbGVldFJlcXVlc3QSDAoEbmFtZRgBIAEoCSI1ChVVbmRlbGV0ZUZsZWV0UmVzcG9uc2USHAoFZmxlZXQYASABKAsyDS5ldm0udjEuRmxlZXQqgAEKDEFwcGx5T3V0Y29tZRIdChlBUFBMWV9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGQoVQVBQTFlfT1VUQ09NRV9DUkVBVEVEEAESGQoVQVBQTFlfT1VUQ09NRV9DSEFOR0VEEAISGwoXQVBQTFlfT1VUQ09NRV9VTkNIQU5HRUQQAzLnBAoMRmxlZXRTZXJ2aWNlEksKC0FwcGx5RmxlZXRzEhouZXZtLnYxLkFwcGx5RmxlZXRzUmVxdWVzdBobLmV2bS52MS5BcHBseUZsZWV0c1Jlc3BvbnNlIgOQAgISSAoKUGxhbkZsZWV0cxIZLmV2bS52MS5QbGFuRmxlZXRzUmVxdWVzdBoaLmV2bS52MS5QbGFuRmxlZXRzUmVzcG9uc2UiA5ACARJCCghHZXRGbGVldBIXLmV2bS52MS5HZXRGbGVldFJlcXVlc3QaGC5ldm0udjEuR2V0RmxlZXRSZXNwb25zZSIDkAIBEkgKCkxpc3RGbGVldHMSGS5ldm0udjEuTGlzdEZsZWV0c1JlcXVlc3QaGi5ldm0udjEuTGlzdEZsZWV0c1Jlc3BvbnNlIgOQAgESSAoLV2F0Y2hGbGVldHMSGi5ldm0udjEuV2F0Y2hGbGVldHNSZXF1ZXN0GhsuZXZtLnYxLldhdGNoRmxlZXRzUmVzcG9uc2UwARJICgpTY2FsZUZsZWV0EhkuZXZtLnYxLlNjYWxlRmxlZXRSZXF1ZXN0GhouZXZtLnYxLlNjYWxlRmxlZXRSZXNwb25zZSIDkAICEksKC0RlbGV0ZUZsZWV0EhouZXZtLnYxLkRlbGV0ZUZsZWV0UmVxdWVzdBobLmV2bS52MS5EZWxldGVGbGVldFJlc3BvbnNlIgOQAgISUQoNVW5kZWxldGVGbGVldBIcLmV2bS52MS5VbmRlbGV0ZUZsZWV0UmVxdWVzdBodLmV2bS52MS5VbmRlbGV0ZUZsZWV0UmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_evm_v1_plan, file_evm_v1_report, file_evm_v1_spec, file_evm_v1_state]);
+  fileDesc("Chpldm0vdjEvZmxlZXRfc2VydmljZS5wcm90bxIGZXZtLnYxIqYCCgVGbGVldBIfCgRzcGVjGAEgASgLMhEuZXZtLnYxLkZsZWV0U3BlYxIhCgVzdGF0ZRgCIAEoDjISLmV2bS52MS5GbGVldFN0YXRlEhAKCHJldmlzaW9uGAMgASgEEhcKD3RlbXBsYXRlX2RpZ2VzdBgEIAEoCRIiCgZwaGFzZXMYBSADKAsyEi5ldm0udjEuUGhhc2VDb3VudBINCgVyZWFkeRgGIAEoDRIQCghvdXRkYXRlZBgHIAEoDRIXCg9zdG9wcGVkX2J5X3dpc2gYCCABKA0SDwoHdXBkYXRlZBgJIAEoDRIOCgZmYWlsZWQYCiABKA0SDQoFZXh0cmEYCyABKA0SIAoHcm9sbG91dBgMIAEoCzIPLmV2bS52MS5Sb2xsb3V0IjkKClBoYXNlQ291bnQSHAoFcGhhc2UYASABKA4yDS5ldm0udjEuUGhhc2USDQoFY291bnQYAiABKA0i5gEKEkFwcGx5RmxlZXRzUmVxdWVzdBIhCgZmbGVldHMYASADKAsyES5ldm0udjEuRmxlZXRTcGVjEk0KEmV4cGVjdGVkX3JldmlzaW9ucxgCIAMoCzIxLmV2bS52MS5BcHBseUZsZWV0c1JlcXVlc3QuRXhwZWN0ZWRSZXZpc2lvbnNFbnRyeRIWCgljb25maXJtZWQYAyABKA1IAIgBARo4ChZFeHBlY3RlZFJldmlzaW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAFCDAoKX2NvbmZpcm1lZCI7ChNBcHBseUZsZWV0c1Jlc3BvbnNlEiQKBmZsZWV0cxgBIAMoCzIULmV2bS52MS5BcHBsaWVkRmxlZXQiUwoMQXBwbGllZEZsZWV0EhwKBWZsZWV0GAEgASgLMg0uZXZtLnYxLkZsZWV0EiUKB291dGNvbWUYAiABKA4yFC5ldm0udjEuQXBwbHlPdXRjb21lIlcKEVBsYW5GbGVldHNSZXF1ZXN0EiEKBmZsZWV0cxgBIAMoCzIRLmV2bS52MS5GbGVldFNwZWMSDwoHZGVsZXRlcxgCIAMoCRIOCgZkcmFpbnMYAyADKAkiWwoSUGxhbkZsZWV0c1Jlc3BvbnNlEhoKBHBsYW4YASABKAsyDC5ldm0udjEuUGxhbhIpCgxibGFzdF9yYWRpdXMYAiABKAsyEy5ldm0udjEuQmxhc3RSYWRpdXMiHwoPR2V0RmxlZXRSZXF1ZXN0EgwKBG5hbWUYASABKAkiMAoQR2V0RmxlZXRSZXNwb25zZRIcCgVmbGVldBgBIAEoCzINLmV2bS52MS5GbGVldCI6ChFMaXN0RmxlZXRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCSJMChJMaXN0RmxlZXRzUmVzcG9uc2USHQoGZmxlZXRzGAEgAygLMg0uZXZtLnYxLkZsZWV0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChJXYXRjaEZsZWV0c1JlcXVlc3QSDAoEbmFtZRgBIAEoCSJcChNXYXRjaEZsZWV0c1Jlc3BvbnNlEhwKBWZsZWV0GAEgASgLMg0uZXZtLnYxLkZsZWV0EhQKDGRlbGV0ZWRfbmFtZRgCIAEoCRIRCglpc19zeW5jZWQYAyABKAgijwEKEVNjYWxlRmxlZXRSZXF1ZXN0EgwKBG5hbWUYASABKAkSEAoIcmVwbGljYXMYAiABKA0SHgoRZXhwZWN0ZWRfcmV2aXNpb24YAyABKARIAIgBARIWCgljb25maXJtZWQYBCABKA1IAYgBAUIUChJfZXhwZWN0ZWRfcmV2aXNpb25CDAoKX2NvbmZpcm1lZCIyChJTY2FsZUZsZWV0UmVzcG9uc2USHAoFZmxlZXQYASABKAsyDS5ldm0udjEuRmxlZXQijgEKEkRlbGV0ZUZsZWV0UmVxdWVzdBIMCgRuYW1lGAEgASgJEh4KEWV4cGVjdGVkX3JldmlzaW9uGAIgASgESACIAQESFgoJY29uZmlybWVkGAMgASgNSAGIAQESDgoGb3RoZXJzGAQgAygJQhQKEl9leHBlY3RlZF9yZXZpc2lvbkIMCgpfY29uZmlybWVkIlIKE0RlbGV0ZUZsZWV0UmVzcG9uc2USHAoFZmxlZXQYASABKAsyDS5ldm0udjEuRmxlZXQSHQoGb3RoZXJzGAIgAygLMg0uZXZtLnYxLkZsZWV0IiQKFFVuZGVsZXRlRmxlZXRSZXF1ZXN0EgwKBG5hbWUYASABKAkiNQoVVW5kZWxldGVGbGVldFJlc3BvbnNlEhwKBWZsZWV0GAEgASgLMg0uZXZtLnYxLkZsZWV0IlkKE1BhdXNlUm9sbG91dFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIeChFleHBlY3RlZF9yZXZpc2lvbhgCIAEoBEgAiAEBQhQKEl9leHBlY3RlZF9yZXZpc2lvbiI0ChRQYXVzZVJvbGxvdXRSZXNwb25zZRIcCgVmbGVldBgBIAEoCzINLmV2bS52MS5GbGVldCKAAQoUUmVzdW1lUm9sbG91dFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIeChFleHBlY3RlZF9yZXZpc2lvbhgCIAEoBEgAiAEBEhYKCWNvbmZpcm1lZBgDIAEoDUgBiAEBQhQKEl9leHBlY3RlZF9yZXZpc2lvbkIMCgpfY29uZmlybWVkIjUKFVJlc3VtZVJvbGxvdXRSZXNwb25zZRIcCgVmbGVldBgBIAEoCzINLmV2bS52MS5GbGVldCJsChRSb2xsYmFja0ZsZWV0UmVxdWVzdBIMCgRuYW1lGAEgASgJEiAKGGV4cGVjdGVkX3RlbXBsYXRlX2RpZ2VzdBgCIAEoCRIWCgljb25maXJtZWQYAyABKA1IAIgBAUIMCgpfY29uZmlybWVkIjUKFVJvbGxiYWNrRmxlZXRSZXNwb25zZRIcCgVmbGVldBgBIAEoCzINLmV2bS52MS5GbGVldCqAAQoMQXBwbHlPdXRjb21lEh0KGUFQUExZX09VVENPTUVfVU5TUEVDSUZJRUQQABIZChVBUFBMWV9PVVRDT01FX0NSRUFURUQQARIZChVBUFBMWV9PVVRDT01FX0NIQU5HRUQQAhIbChdBUFBMWV9PVVRDT01FX1VOQ0hBTkdFRBADMt0GCgxGbGVldFNlcnZpY2USSwoLQXBwbHlGbGVldHMSGi5ldm0udjEuQXBwbHlGbGVldHNSZXF1ZXN0GhsuZXZtLnYxLkFwcGx5RmxlZXRzUmVzcG9uc2UiA5ACAhJICgpQbGFuRmxlZXRzEhkuZXZtLnYxLlBsYW5GbGVldHNSZXF1ZXN0GhouZXZtLnYxLlBsYW5GbGVldHNSZXNwb25zZSIDkAIBEkIKCEdldEZsZWV0EhcuZXZtLnYxLkdldEZsZWV0UmVxdWVzdBoYLmV2bS52MS5HZXRGbGVldFJlc3BvbnNlIgOQAgESSAoKTGlzdEZsZWV0cxIZLmV2bS52MS5MaXN0RmxlZXRzUmVxdWVzdBoaLmV2bS52MS5MaXN0RmxlZXRzUmVzcG9uc2UiA5ACARJICgtXYXRjaEZsZWV0cxIaLmV2bS52MS5XYXRjaEZsZWV0c1JlcXVlc3QaGy5ldm0udjEuV2F0Y2hGbGVldHNSZXNwb25zZTABEkgKClNjYWxlRmxlZXQSGS5ldm0udjEuU2NhbGVGbGVldFJlcXVlc3QaGi5ldm0udjEuU2NhbGVGbGVldFJlc3BvbnNlIgOQAgISTgoMUGF1c2VSb2xsb3V0EhsuZXZtLnYxLlBhdXNlUm9sbG91dFJlcXVlc3QaHC5ldm0udjEuUGF1c2VSb2xsb3V0UmVzcG9uc2UiA5ACAhJRCg1SZXN1bWVSb2xsb3V0EhwuZXZtLnYxLlJlc3VtZVJvbGxvdXRSZXF1ZXN0Gh0uZXZtLnYxLlJlc3VtZVJvbGxvdXRSZXNwb25zZSIDkAICElEKDVJvbGxiYWNrRmxlZXQSHC5ldm0udjEuUm9sbGJhY2tGbGVldFJlcXVlc3QaHS5ldm0udjEuUm9sbGJhY2tGbGVldFJlc3BvbnNlIgOQAgISSwoLRGVsZXRlRmxlZXQSGi5ldm0udjEuRGVsZXRlRmxlZXRSZXF1ZXN0GhsuZXZtLnYxLkRlbGV0ZUZsZWV0UmVzcG9uc2UiA5ACAhJRCg1VbmRlbGV0ZUZsZWV0EhwuZXZtLnYxLlVuZGVsZXRlRmxlZXRSZXF1ZXN0Gh0uZXZtLnYxLlVuZGVsZXRlRmxlZXRSZXNwb25zZSIDkAICYgZwcm90bzM", [file_evm_v1_plan, file_evm_v1_report, file_evm_v1_spec, file_evm_v1_state]);
 
 /**
  * A fleet with what has become of it. Written by the server.
@@ -75,6 +75,32 @@ export type Fleet = Message<"evm.v1.Fleet"> & {
    * @generated from field: uint32 stopped_by_wish = 8;
    */
   stoppedByWish: number;
+
+  /**
+   * Instances of the current template that are ordered to run, extra ones left out.
+   *
+   * @generated from field: uint32 updated = 9;
+   */
+  updated: number;
+
+  /**
+   * Instances of the current template that count as failed for `failure_threshold`.
+   *
+   * @generated from field: uint32 failed = 10;
+   */
+  failed: number;
+
+  /**
+   * Extra instances of an update, which go when it is done.
+   *
+   * @generated from field: uint32 extra = 11;
+   */
+  extra: number;
+
+  /**
+   * @generated from field: evm.v1.Rollout rollout = 12;
+   */
+  rollout?: Rollout | undefined;
 };
 
 /**
@@ -520,6 +546,140 @@ export const UndeleteFleetResponseSchema: GenMessage<UndeleteFleetResponse> = /*
   messageDesc(file_evm_v1_fleet_service, 18);
 
 /**
+ * @generated from message evm.v1.PauseRolloutRequest
+ */
+export type PauseRolloutRequest = Message<"evm.v1.PauseRolloutRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: optional uint64 expected_revision = 2;
+   */
+  expectedRevision?: bigint | undefined;
+};
+
+/**
+ * Describes the message evm.v1.PauseRolloutRequest.
+ * Use `create(PauseRolloutRequestSchema)` to create a new message.
+ */
+export const PauseRolloutRequestSchema: GenMessage<PauseRolloutRequest> = /*@__PURE__*/
+  messageDesc(file_evm_v1_fleet_service, 19);
+
+/**
+ * @generated from message evm.v1.PauseRolloutResponse
+ */
+export type PauseRolloutResponse = Message<"evm.v1.PauseRolloutResponse"> & {
+  /**
+   * @generated from field: evm.v1.Fleet fleet = 1;
+   */
+  fleet?: Fleet | undefined;
+};
+
+/**
+ * Describes the message evm.v1.PauseRolloutResponse.
+ * Use `create(PauseRolloutResponseSchema)` to create a new message.
+ */
+export const PauseRolloutResponseSchema: GenMessage<PauseRolloutResponse> = /*@__PURE__*/
+  messageDesc(file_evm_v1_fleet_service, 20);
+
+/**
+ * @generated from message evm.v1.ResumeRolloutRequest
+ */
+export type ResumeRolloutRequest = Message<"evm.v1.ResumeRolloutRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: optional uint64 expected_revision = 2;
+   */
+  expectedRevision?: bigint | undefined;
+
+  /**
+   * How many instances the request may disturb; see the service.
+   *
+   * @generated from field: optional uint32 confirmed = 3;
+   */
+  confirmed?: number | undefined;
+};
+
+/**
+ * Describes the message evm.v1.ResumeRolloutRequest.
+ * Use `create(ResumeRolloutRequestSchema)` to create a new message.
+ */
+export const ResumeRolloutRequestSchema: GenMessage<ResumeRolloutRequest> = /*@__PURE__*/
+  messageDesc(file_evm_v1_fleet_service, 21);
+
+/**
+ * @generated from message evm.v1.ResumeRolloutResponse
+ */
+export type ResumeRolloutResponse = Message<"evm.v1.ResumeRolloutResponse"> & {
+  /**
+   * @generated from field: evm.v1.Fleet fleet = 1;
+   */
+  fleet?: Fleet | undefined;
+};
+
+/**
+ * Describes the message evm.v1.ResumeRolloutResponse.
+ * Use `create(ResumeRolloutResponseSchema)` to create a new message.
+ */
+export const ResumeRolloutResponseSchema: GenMessage<ResumeRolloutResponse> = /*@__PURE__*/
+  messageDesc(file_evm_v1_fleet_service, 22);
+
+/**
+ * @generated from message evm.v1.RollbackFleetRequest
+ */
+export type RollbackFleetRequest = Message<"evm.v1.RollbackFleetRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Digest of the template to be gone back from. Makes the call one that may be repeated: a fleet
+   * that has another template is left alone. Empty: INVALID_ARGUMENT.
+   *
+   * @generated from field: string expected_template_digest = 2;
+   */
+  expectedTemplateDigest: string;
+
+  /**
+   * How many instances the request may disturb; see the service.
+   *
+   * @generated from field: optional uint32 confirmed = 3;
+   */
+  confirmed?: number | undefined;
+};
+
+/**
+ * Describes the message evm.v1.RollbackFleetRequest.
+ * Use `create(RollbackFleetRequestSchema)` to create a new message.
+ */
+export const RollbackFleetRequestSchema: GenMessage<RollbackFleetRequest> = /*@__PURE__*/
+  messageDesc(file_evm_v1_fleet_service, 23);
+
+/**
+ * @generated from message evm.v1.RollbackFleetResponse
+ */
+export type RollbackFleetResponse = Message<"evm.v1.RollbackFleetResponse"> & {
+  /**
+   * @generated from field: evm.v1.Fleet fleet = 1;
+   */
+  fleet?: Fleet | undefined;
+};
+
+/**
+ * Describes the message evm.v1.RollbackFleetResponse.
+ * Use `create(RollbackFleetResponseSchema)` to create a new message.
+ */
+export const RollbackFleetResponseSchema: GenMessage<RollbackFleetResponse> = /*@__PURE__*/
+  messageDesc(file_evm_v1_fleet_service, 24);
+
+/**
  * @generated from enum evm.v1.ApplyOutcome
  */
 export const ApplyOutcome = {
@@ -627,6 +787,38 @@ export const FleetService: GenService<{
     methodKind: "unary";
     input: typeof ScaleFleetRequestSchema;
     output: typeof ScaleFleetResponseSchema;
+  },
+  /**
+   * Holds the update of a fleet until ResumeRollout: nothing more is replaced.
+   *
+   * @generated from rpc evm.v1.FleetService.PauseRollout
+   */
+  pauseRollout: {
+    methodKind: "unary";
+    input: typeof PauseRolloutRequestSchema;
+    output: typeof PauseRolloutResponseSchema;
+  },
+  /**
+   * Goes on with an update that is paused or halted; where none is, nothing changes. What has
+   * failed by now counts no more.
+   *
+   * @generated from rpc evm.v1.FleetService.ResumeRollout
+   */
+  resumeRollout: {
+    methodKind: "unary";
+    input: typeof ResumeRolloutRequestSchema;
+    output: typeof ResumeRolloutResponseSchema;
+  },
+  /**
+   * Gives the fleet the template that it had before, as an update like any other, which can be
+   * undone in the same way.
+   *
+   * @generated from rpc evm.v1.FleetService.RollbackFleet
+   */
+  rollbackFleet: {
+    methodKind: "unary";
+    input: typeof RollbackFleetRequestSchema;
+    output: typeof RollbackFleetResponseSchema;
   },
   /**
    * Stops and discards every instance with its disk, in waves, then forgets the fleet. Repeated
