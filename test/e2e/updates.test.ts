@@ -54,7 +54,7 @@ describeIf([root, libvirt, docker, natsServer], "updates of a fleet", () => {
     const { code, err } = await apply(fleet("two", policy));
     expect(code, err).toBe(0);
     await eventually("the extra one is gone", async () =>
-      (await footprint.containers()).length === REPLICAS ? true : undefined,
+      (await evm.instances(web)).length === REPLICAS ? true : undefined,
     );
     const after = await idsByInstance();
     expect([...after.keys()]).toEqual([...before.keys()]);

@@ -3,6 +3,7 @@ import {
   addEntry,
   type FleetWork,
   isWanted,
+  knownTemplate,
   latestOf,
   type Member,
   type Work,
@@ -28,7 +29,7 @@ function adoptNewest(work: Work, fleet: FleetWork, member: Member): void {
   const { incarnation, template } = observed;
   if (incarnation <= (latestOf(member)?.ordered.incarnation ?? 0)) return;
   // Orders carry the templates that they name; of another one only the digest is known.
-  if (!fleet.templates.has(template)) return;
+  if (knownTemplate(fleet, template) === undefined) return;
   member.orphans.pop();
   const entry = addEntry(member, host, { incarnation, template, desired: "run", observed });
   work.actions.push(actionOn(entry, "resume", "it was there, and not in the orders"));

@@ -11,8 +11,6 @@ const NO_FLEETS: ReadonlySet<FleetName> = new Set();
 export class Demands {
   readonly #apart: ReadonlyMap<FleetName, ReadonlySet<FleetName>>;
   readonly #claims = new Map<FleetName, Map<Digest, Claim>>();
-  readonly #placing = new Map<FleetName, Map<Digest, PlaceRequest>>();
-  readonly #resuming = new Map<FleetName, Map<Digest, PlaceRequest>>();
 
   constructor(work: Work) {
     this.#apart = apartFrom(work.snapshot.fleets);
@@ -21,7 +19,11 @@ export class Demands {
   /** What an entry takes of its host; absent where its template is not known. */
   claimOf(entry: Entry): Claim | undefined {
     const { name } = entry.member.fleet;
-    const claims = of(this.#claims, name);
+    let claims = this.#claims.get(name);
+    if (claims === undefined) {
+      claims = new Map();
+      this.#claims.set(name, claims);
+    }
     const known = claims.get(entry.ordered.template);
     if (known !== undefined) return known;
     const template = templateOf(entry)?.template;
@@ -32,12 +34,9 @@ export class Demands {
     return claim;
   }
 
-  /** What a new incarnation of the fleet asks for: one object for all of a template. */
-  toPlace({ spec }: FleetRecord, { digest, template, image }: OrderedTemplate): PlaceRequest {
-    const requests = of(this.#placing, spec.name);
-    const known = requests.get(digest);
-    if (known !== undefined) return known;
-    const request: PlaceRequest = {
+  /** What a new incarnation of the fleet asks for. */
+  toPlace({ spec }: FleetRecord, { template, image }: OrderedTemplate): PlaceRequest {
+    return {
       fleet: spec.name,
       kind: template.kind,
       image,
@@ -48,36 +47,14 @@ export class Demands {
       entries: 1,
       isResumed: false,
     };
-    requests.set(digest, request);
-    return request;
   }
 
   /** What a stopped incarnation asks of the host where it is: its disk is there already. */
   toResume(fleet: FleetRecord, template: OrderedTemplate): PlaceRequest {
-    const requests = of(this.#resuming, fleet.spec.name);
-    const known = requests.get(template.digest);
-    if (known !== undefined) return known;
     const request = this.toPlace(fleet, template);
     const resources = { ...request.resources, diskMib: 0 };
-    const resume: PlaceRequest = {
-      ...request,
-      resources,
-      image: undefined,
-      entries: 0,
-      isResumed: true,
-    };
-    requests.set(template.digest, resume);
-    return resume;
+    return { ...request, resources, image: undefined, entries: 0, isResumed: true };
   }
-}
-
-/** What is known of a fleet, by template. */
-function of<Value>(all: Map<FleetName, Map<Digest, Value>>, fleet: FleetName): Map<Digest, Value> {
-  const known = all.get(fleet);
-  if (known !== undefined) return known;
-  const own = new Map<Digest, Value>();
-  all.set(fleet, own);
-  return own;
 }
 
 /** Which fleets are to be kept apart, in both directions. */

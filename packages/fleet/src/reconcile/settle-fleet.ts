@@ -1,3 +1,4 @@
+import type { Digest } from "../ids.ts";
 import { isAlive } from "../phase.ts";
 import { admits, explainRefusals } from "../place.ts";
 import { hasFailed, presentTemplate, SURGE_INDEX } from "../rollout.ts";
@@ -16,6 +17,7 @@ import {
   type FleetWork,
   isReady,
   isSettled,
+  knownTemplate,
   type Member,
   nameOf,
   nextIncarnation,
@@ -46,8 +48,17 @@ export function settleFleet(
   record: FleetRecord,
 ): SettledFleet {
   const settling: Settling = {
-    ...{ work, demands, fleet, record },
-    ...{ vacancies: [], endings: [], candidates: [], failed: [], failures: [], outdated: 0 },
+    work,
+    demands,
+    fleet,
+    record,
+    vacancies: [],
+    endings: [],
+    candidates: [],
+    failed: [],
+    failures: [],
+    nexts: new Map(),
+    outdated: 0,
   };
   let unready = 0;
   for (let index = 0; index < record.spec.replicas; index += 1) {
@@ -79,6 +90,8 @@ type Settling = {
   readonly failed: string[];
   /** Those that count against the present template. */
   readonly failures: Failure[];
+  /** By template, one object for all: placing goes by it what it knows already. */
+  readonly nexts: Map<Digest, Next>;
   /** How many are ready, and of another template. */
   outdated: number;
 };
@@ -132,10 +145,15 @@ function lookForFailure({ record, failed, failures }: Settling, entry: Entry | u
 }
 
 /** What an instance is made of afresh: while its update is held, what it was made of before. */
-function nextOf({ demands, fleet, record }: Settling, prior: Entry | undefined): Next {
+function nextOf(settling: Settling, prior: Entry | undefined): Next {
+  const { demands, fleet, record, nexts } = settling;
   const before = fleet.isHeld && prior !== undefined ? prior.ordered.template : record.template;
-  const template = fleet.templates.get(before) ?? presentTemplate(record);
-  return { template: template.digest, request: demands.toPlace(record, template) };
+  const known = nexts.get(before);
+  if (known !== undefined) return known;
+  const template = knownTemplate(fleet, before) ?? presentTemplate(record);
+  const next = { template: template.digest, request: demands.toPlace(record, template) };
+  nexts.set(before, next);
+  return next;
 }
 
 /** An update that is halted in this pass replaces nothing in this pass either. */

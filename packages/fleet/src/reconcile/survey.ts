@@ -1,10 +1,8 @@
 import type { HostLoad } from "../host-load.ts";
-import type { Digest, FleetName } from "../ids.ts";
-import type { OrderedTemplate } from "../orders.ts";
+import type { FleetName } from "../ids.ts";
 import { Cluster } from "../place.ts";
 import { recall } from "../recall.ts";
 import type { Observed } from "../report.ts";
-import { presentTemplate } from "../rollout.ts";
 import type { FleetRecord, HostView, Snapshot } from "../snapshot.ts";
 import type { FleetWork, HostWork, Member, Work } from "./work.ts";
 
@@ -82,18 +80,9 @@ function fleetWork(name: FleetName, record: FleetRecord | undefined): FleetWork 
     record,
     wishes,
     members: new Map(),
-    templates: templatesOf(record),
     isHeld: state === "paused" || state === "halted",
     surge: 0,
   };
-}
-
-function templatesOf(record: FleetRecord | undefined): FleetWork["templates"] {
-  const templates = new Map<Digest, OrderedTemplate>();
-  if (record === undefined) return templates;
-  const { previous } = record.rollout;
-  if (previous !== undefined) templates.set(previous.digest, previous);
-  return templates.set(record.template, presentTemplate(record));
 }
 
 /** The member of `fleet` at `index`, made where it is not known yet. */

@@ -9,7 +9,7 @@ import { isAlive } from "../phase.ts";
 import type { Cluster } from "../place.ts";
 import type { Action, Note, Waiting } from "../plan.ts";
 import type { Observed } from "../report.ts";
-import { SURGE_INDEX } from "../rollout.ts";
+import { presentTemplate, SURGE_INDEX } from "../rollout.ts";
 import type { FleetRecord, HostView, InstanceWish, Snapshot } from "../snapshot.ts";
 
 /** One line of one host's orders, as it is and as it shall be. */
@@ -55,8 +55,6 @@ export type FleetWork = {
   readonly record: FleetRecord | undefined;
   readonly wishes: ReadonlyMap<number, InstanceWish>;
   readonly members: Map<number, Member>;
-  /** The template that it declares, and the one before: those of which more can be made. */
-  readonly templates: ReadonlyMap<Digest, OrderedTemplate>;
   /** Its update is held: nothing is replaced, and what has to be made afresh is made as it was. */
   readonly isHeld: boolean;
   /** How many extra instances it has in this pass, numbered from `SURGE_INDEX`. */
@@ -118,9 +116,17 @@ export const isWanted = ({ fleet: { record, surge }, index }: Member): boolean =
 export const isReady = (entry: Entry): boolean =>
   entry.desired === "run" && entry.observed?.phase === "ready" && entry.host.view.liveness === "up";
 
+/** A template of which more instances can be made: the one that is declared, or the one before. */
+export function knownTemplate({ record }: FleetWork, digest: Digest): OrderedTemplate | undefined {
+  if (record === undefined) return undefined;
+  if (record.template === digest) return presentTemplate(record);
+  const { previous } = record.rollout;
+  return previous?.digest === digest ? previous : undefined;
+}
+
 /** The template of an entry, as orders or its fleet know it. */
 export const templateOf = ({ host, member, ordered }: Entry): OrderedTemplate | undefined =>
-  host.templates.get(ordered.template) ?? member.fleet.templates.get(ordered.template);
+  host.templates.get(ordered.template) ?? knownTemplate(member.fleet, ordered.template);
 
 /** Above every incarnation of the instance there ever was (I1), and as high as was asked for. */
 export function nextIncarnation(member: Member): number {
