@@ -62,7 +62,10 @@ export class EvmRack implements AsyncDisposable {
 
   static async start(): Promise<EvmRack> {
     const overcommit = { vcpu: 1_000, memory: 1_000, disk: 1_000 };
-    const world = await createWorld({ hosts: HOSTS, coordinatorSettings: { overcommit } });
+    // The question is how fast it acts; what it asks about before is another.
+    const blastRadius = { maxShare: 1, minInstances: 100_000, waveShare: 1 };
+    const coordinatorSettings = { overcommit, blastRadius };
+    const world = await createWorld({ hosts: HOSTS, coordinatorSettings });
     const rack = new EvmRack(world);
     await rack.#allUp();
     return rack;
