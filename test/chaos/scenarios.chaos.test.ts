@@ -3,7 +3,7 @@
  * the while somebody changes fleets, and an eye sees what really runs on every host.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { describeIf, docker, natsServer, root, wallClock } from "../support/requires.ts";
 import { run } from "../support/run.ts";
@@ -36,7 +36,10 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
   beforeAll(async () => {
     chaos = await Chaos.start(SEED);
   });
-  afterEach(async () => {
+  beforeEach(({ task }) => chaos.note(task.name));
+  afterEach(async ({ task }) => {
+    if (task.result?.state === "fail") console.log(`see ${await chaos.keepLogs()}`);
+    chaos.note("all faults end");
     await chaos.heal("everything runs after a scenario");
   });
   afterAll(async () => {
@@ -192,7 +195,7 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
     await measure("it stops them when it wakes", 3_000, thawedAtMs, () =>
       on(host, "exam").length === 0 ? true : undefined,
     );
-    chaos.excuse(host, sinceMs, performance.now());
+    chaos.excuse(host, sinceMs);
   });
 
   test("dockerd is killed, and its containers run again under the next one", async () => {
@@ -346,7 +349,7 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
 
   test("no acknowledged write was lost, and nothing ran that should not", async () => {
     const breaches = await chaos.verdict();
-    expect(breaches, chaos.describe()).toEqual([]);
+    expect(breaches).toEqual([]);
   });
 
   const acknowledged = async (): Promise<true | undefined> => {

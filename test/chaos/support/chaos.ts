@@ -1,4 +1,7 @@
 /** A world with fleets, somebody who changes some of them, and eyes on all of it. */
+import { cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { SeededRandom } from "../../../packages/sim/src/seeded-random.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type Alive, Eye } from "../../support/world/eye.ts";
@@ -8,7 +11,7 @@ import { Busy } from "./busy.ts";
 import { checkHistory } from "./check-history.ts";
 import { checkSightings, type Excuse } from "./check-sightings.ts";
 import { Client, type FleetPolicy } from "./client.ts";
-import { describeHistory } from "./history.ts";
+import { describeOperation } from "./history.ts";
 import { Measurements } from "./measurements.ts";
 import { areStreamsCurrent } from "./nats-streams.ts";
 
@@ -21,6 +24,12 @@ export const FLEETS = {
 
 export const SIZES: Readonly<Record<string, number>> = { web: 4, exam: 4, data: 4 };
 
+/** Of the last run that failed. */
+const LOGS = fileURLToPath(new URL("../../results/chaos", import.meta.url));
+
+/** For an agent that can act again: to list, and to stop with grace what a busy Docker starts. */
+const CATCH_UP_MS = 10_000;
+
 /** When all faults are over, everything is as declared so soon. */
 export const SETTLE_MS = 20_000;
 
@@ -29,6 +38,7 @@ export class Chaos implements AsyncDisposable {
   readonly eye: Eye;
   readonly client: Client;
   readonly measurements = new Measurements();
+  readonly #notes: string[] = [];
   readonly #excuses: Excuse[] = [];
   readonly #busy: Busy;
   readonly #resources: AsyncDisposableStack;
@@ -91,8 +101,9 @@ export class Chaos implements AsyncDisposable {
     return host;
   }
 
-  /** The agent of this host could not act in that time, and needs a moment to make up for it. */
-  excuse(host: HostNode, fromMs: number, toMs: number): void {
+  /** The agent of this host could not act from then until now. */
+  excuse(host: HostNode, fromMs: number): void {
+    const toMs = performance.now() + CATCH_UP_MS;
     this.#excuses.push({ host: host.name, fromMs, toMs });
   }
 
@@ -161,8 +172,26 @@ export class Chaos implements AsyncDisposable {
     ];
   }
 
+  /** What happens now, for whoever reads the history. */
+  note(text: string): void {
+    this.#notes.push(`${(performance.now() / 1000).toFixed(2).padStart(8)} -- ${text}`);
+  }
+
+  /** Saves what all programs wrote, for whoever looks for a cause; returns where. */
+  async keepLogs(): Promise<string> {
+    await rm(LOGS, { recursive: true, force: true });
+    await mkdir(LOGS, { recursive: true });
+    for (const { logFile } of this.world.services) {
+      await cp(logFile, join(LOGS, basename(logFile)));
+    }
+    await writeFile(join(LOGS, "history.log"), `${this.describe()}\n`);
+    return LOGS;
+  }
+
   describe(): string {
-    return [...describeHistory(this.client.history), this.measurements.describe()].join("\n");
+    const operations = this.client.history.map(describeOperation);
+    const lines = [...operations, ...this.#notes].sort((a, b) => parseFloat(a) - parseFloat(b));
+    return [...lines, this.measurements.describe()].join("\n");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

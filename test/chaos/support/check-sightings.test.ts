@@ -52,7 +52,9 @@ test("an incarnation that exists on two hosts is a breach, even where it does no
     look(1, "b", "web-0000.1"),
     look(200, "a", "web-0000.1.dead"),
   ];
-  expect(check(sightings)).toEqual(["I1: web-0000.1 existed on a and on b at once"]);
+  expect(check(sightings)).toEqual([
+    "I1: web-0000.1 existed on a and on b at once, from 0.00 s on for 0 ms or more",
+  ]);
 });
 
 test("an instance that was removed may begin anew elsewhere", () => {

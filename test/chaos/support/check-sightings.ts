@@ -64,10 +64,10 @@ function stretchesOf(
  * an instance of this name may begin anew.
  */
 function incarnationsOnTwoHosts(stretches: readonly Stretch[]): readonly string[] {
-  return overlaps(stretches, nameOf).flatMap(({ one, other }) => {
+  return overlaps(stretches, nameOf).flatMap(({ one, other, fromMs, toMs }) => {
     if (one.host === other.host) return [];
     const hosts = [one.host, other.host].sort().join(" and on ");
-    return [`I1: ${nameOf(one)} existed on ${hosts} at once`];
+    return [`I1: ${nameOf(one)} existed on ${hosts} at once, ${describeTime(fromMs, toMs)}`];
   });
 }
 
@@ -81,7 +81,7 @@ function instancesTwice(
     if (one.host !== other.host && !expectation.isExclusive(one.fleet)) return [];
     if (isExcused(expectation, one, other, fromMs, toMs)) return [];
     const [first, second] = [one, other].map((it) => `${nameOf(it)} on ${it.host}`).sort();
-    return [`I2: ${first} and ${second} ran at once, for ${Math.round(toMs - fromMs)} ms or more`];
+    return [`I2: ${first} and ${second} ran at once, ${describeTime(fromMs, toMs)}`];
   });
 }
 
@@ -136,5 +136,8 @@ function neverOrdered(stretches: readonly Stretch[], { largest }: Expectation): 
     return [`not ordered: ${nameOf(stretch)} ran on ${host}; ${fleet} had at most ${size}`];
   });
 }
+
+const describeTime = (fromMs: number, toMs: number): string =>
+  `from ${(fromMs / 1000).toFixed(2)} s on for ${Math.round(toMs - fromMs)} ms or more`;
 
 const nameOf = ({ instance, incarnation }: Seen): string => `${instance}.${incarnation}`;

@@ -32,14 +32,16 @@ export type Outcome =
   /** No answer, or none that says: it may have been carried out, or may be at any time later. */
   | { readonly kind: "unknown"; readonly reason: string };
 
-/** For a person, oldest first; times in seconds from the first. */
-export function describeHistory(operations: readonly Operation[]): readonly string[] {
-  const startMs = operations[0]?.invokedAtMs ?? 0;
-  return operations.map(({ fleet, write, coordinator, invokedAtMs, outcome }) => {
-    const at = ((invokedAtMs - startMs) / 1000).toFixed(2).padStart(8);
-    return `${at} ${coordinator} ${fleet} ${describeWrite(write)}: ${describeOutcome(outcome)}`;
-  });
-}
+/** For a person, with when it was asked, in seconds. */
+export const describeOperation = ({
+  fleet,
+  write,
+  coordinator,
+  invokedAtMs,
+  outcome,
+}: Operation): string =>
+  `${(invokedAtMs / 1000).toFixed(2).padStart(8)} ${coordinator} ${fleet} ` +
+  `${describeWrite(write)}: ${describeOutcome(outcome)}`;
 
 function describeWrite(write: Write): string {
   switch (write.kind) {

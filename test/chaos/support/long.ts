@@ -6,8 +6,6 @@ import { drawRound, type Fault, type Round } from "./faults.ts";
 
 /** Between the beginnings of faults that break together. */
 const STAGGER_MS = 1_500;
-/** For an agent that could not act, from when it can again: to list, and to stop with grace. */
-const CATCH_UP_MS = 10_000;
 const MS_PER_MINUTE = 60_000;
 
 /** Returns whether everything was as it shall be; says what it does, and what was not. */
@@ -32,12 +30,13 @@ export async function runLong({
       await breakAndHeal(chaos, drawRound(random, size), number);
     }
     const breaches = await chaos.verdict();
-    console.log(chaos.describe());
+    console.log(chaos.measurements.describe());
+    if (breaches.length > 0) console.log(`see ${await chaos.keepLogs()}`);
     for (const breach of breaches) console.log(`BREACH ${breach}`);
     console.log(`seed ${seed}: ${breaches.length} breaches`);
     return breaches.length === 0;
   } catch (error) {
-    console.log(chaos.describe());
+    console.log(`see ${await chaos.keepLogs()}`);
     console.log(`seed ${seed}: did not recover:`, error);
     return false;
   }
@@ -50,7 +49,9 @@ async function breakAndHeal(
 ): Promise<void> {
   const fromMs = performance.now();
   const names = faults.map(({ name }) => name).join("; ");
-  console.log(`${at(fromMs)} round ${number}, ${(lastsMs / 1000).toFixed(1)} s: ${names}`);
+  const title = `round ${number}, ${(lastsMs / 1000).toFixed(1)} s: ${names}`;
+  console.log(title);
+  chaos.note(title);
   for (const fault of faults) {
     // What broke before may stand in its way: a machine that is off has no cable to cut.
     await fault.begin(chaos).catch((error: unknown) => console.log(`  ${fault.name}: ${error}`));
@@ -58,6 +59,7 @@ async function breakAndHeal(
   }
   await delay(fromMs + lastsMs - performance.now());
   for (const { end } of faults) await end?.(chaos);
+  chaos.note("all faults end");
   await chaos.heal("everything runs after a round");
   excuse(chaos, faults, fromMs);
 }
@@ -66,8 +68,6 @@ function excuse(chaos: Chaos, faults: readonly Fault[], fromMs: number): void {
   for (const { helplessHost, isBrief } of faults) {
     if (isBrief && faults.length === 1) continue;
     const host = helplessHost === undefined ? undefined : chaos.world.hosts[helplessHost];
-    if (host !== undefined) chaos.excuse(host, fromMs, performance.now() + CATCH_UP_MS);
+    if (host !== undefined) chaos.excuse(host, fromMs);
   }
 }
-
-const at = (ms: number): string => (ms / 1000).toFixed(1).padStart(8);
