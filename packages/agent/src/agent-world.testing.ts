@@ -14,6 +14,7 @@ import {
   type OrderedTemplate,
   type Orders,
   type PoolStatus,
+  type Report,
   type TemplateKind,
 } from "@evm/fleet";
 import { type CoordinatorStore, createMemoryStore, type HostStore } from "@evm/store";
@@ -229,9 +230,14 @@ export class AgentWorld implements AsyncDisposable {
     );
   }
 
+  /** What the coordinator last heard of the host. */
+  report(): Report | undefined {
+    return this.coordinator.reports().get(HOST);
+  }
+
   /** What the coordinator last heard of an instance. */
   reported(ref: InstanceRef): Observed | undefined {
-    const instances = this.coordinator.reports().get(HOST)?.instances ?? [];
+    const instances = this.report()?.instances ?? [];
     return instances.find((one) => one.name === ref.name && one.incarnation === ref.incarnation);
   }
 

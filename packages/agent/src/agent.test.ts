@@ -155,6 +155,22 @@ test("a full state directory is told, and keeps nothing from running", async () 
   expect(world.log.join("")).toContain("ENOSPC");
 });
 
+test("orders that are not on disk are obeyed, and not said to be applied (I1, I5)", async () => {
+  await using world = new AgentWorld();
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(3_000);
+  expect(world.report()?.generation).toBe(1);
+  world.stateDir.isFull = true;
+  await world.order([{ desired: "stop" }]);
+  await world.clock.advance(5_000);
+  expect(world.states()).toEqual({ "web-0000.1": "exited" });
+  expect(world.report()?.generation).toBe(1);
+  world.stateDir.isFull = false;
+  await world.clock.advance(5_000);
+  expect(world.report()?.generation).toBe(2);
+});
+
 test("what a driver cannot list is left alone, and the report says so", async () => {
   await using world = new AgentWorld();
   await world.order([{ index: 0 }, { index: 1 }]);

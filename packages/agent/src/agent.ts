@@ -76,12 +76,13 @@ export class Agent {
     });
     this.#events = new EventLog(options);
     this.#history = new HistoryKeeper(options);
-    this.#orders = new OrdersKeeper({ ...options, events: this.#events, onAccepted: wake });
+    const onChange = () => {
+      wake();
+      this.#reporter.wake();
+    };
+    this.#orders = new OrdersKeeper({ ...options, events: this.#events, onChange });
     const orders = () => this.#orders.current;
-    const applied = () => ({
-      epoch: this.#orders.current?.epoch ?? 0,
-      generation: this.#orders.current?.generation ?? 0,
-    });
+    const applied = () => this.#orders.applied;
     this.#lease = new Lease({ ...options, applied, onGained: wake });
     const onListed = () => this.#worker.listed();
     this.#listers = new Map(
@@ -92,7 +93,7 @@ export class Agent {
       onChange: () => this.#reporter.wake(),
       onFetched: (artifact, pool) => this.#fetched(artifact, pool),
     });
-    this.#reporter = new Reporter({ ...options, status: this.#status, orders });
+    this.#reporter = new Reporter({ ...options, status: this.#status, applied });
     const steps = new StepRunner({
       ...options,
       drivers: new Map(drivers.map((driver) => [driver.kind, driver])),

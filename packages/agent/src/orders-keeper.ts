@@ -3,7 +3,7 @@
  * (I5), and kept on disk, so that an agent restarted with the store away keeps everything alive.
  */
 import { ordersCodec } from "@evm/codec";
-import { acceptOrders, type Clock, type Orders } from "@evm/fleet";
+import { type Applied, acceptOrders, type Clock, type Orders } from "@evm/fleet";
 import type { HostStore } from "@evm/store";
 import { type Log, Wake, withDeadline } from "@evm/telemetry";
 import type { EventLog } from "./events.ts";
@@ -24,13 +24,15 @@ export type OrdersKeeperOptions = {
   readonly log: Log;
   readonly metrics: AgentMetrics;
   readonly events: EventLog;
-  readonly onAccepted: () => void;
+  /** Called when other orders are in force, and when they are on disk later than that. */
+  readonly onChange: () => void;
 };
 
 export class OrdersKeeper {
   readonly #options: OrdersKeeperOptions;
   #current: Orders | undefined;
-  #isSaved = true;
+  /** Those on disk. */
+  #saved: Applied = { epoch: 0, generation: 0 };
   /** Whether the last read succeeded, so that only a change is told. */
   #isReadable = false;
   /** Why orders were refused last, so that it is told once and not every 30 seconds. */
@@ -45,6 +47,14 @@ export class OrdersKeeper {
     return this.#current;
   }
 
+  /**
+   * What the host may say that it has applied: orders in force that are on disk. What is in force
+   * alone would be undone by a crash, and others act on what a host says (I1, I5).
+   */
+  get applied(): Applied {
+    return this.#saved;
+  }
+
   /** Takes up the orders that an earlier run of the agent kept. */
   async load(): Promise<void> {
     const { stateDir, log, store } = this.#options;
@@ -56,6 +66,7 @@ export class OrdersKeeper {
         throw new Error(`they are for host ${orders.host}, and this is ${store.host}`);
       }
       this.#use(orders);
+      this.#saved = orders;
       log.info("orders taken up from disk", { generation: orders.generation, epoch: orders.epoch });
     } catch (error) {
       const aside = await stateDir.setAside(FILE);
@@ -65,14 +76,20 @@ export class OrdersKeeper {
 
   /** Keeps them current until the signal fires. */
   async run(signal: AbortSignal): Promise<void> {
-    const { store, clock } = this.#options;
+    const { store, clock, onChange } = this.#options;
     const wake = new Wake();
     store.watchOrders(() => wake.wake(), signal);
     while (!signal.aborted) {
       const isRead = await this.#refresh(signal);
-      if (!this.#isSaved && this.#current !== undefined) await this.#save(this.#current);
-      await wake.wait(isRead && this.#isSaved ? POLL_MS : RETRY_MS, clock, signal);
+      const unsaved = this.#unsaved;
+      if (unsaved !== undefined && (await this.#save(unsaved))) onChange();
+      const isDone = isRead && this.#unsaved === undefined;
+      await wake.wait(isDone ? POLL_MS : RETRY_MS, clock, signal);
     }
+  }
+
+  get #unsaved(): Orders | undefined {
+    return this.#current?.generation === this.#saved.generation ? undefined : this.#current;
   }
 
   async #refresh(signal: AbortSignal): Promise<boolean> {
@@ -103,7 +120,7 @@ export class OrdersKeeper {
       case "accepted":
         this.#refusal = undefined;
         // On disk first: what is acted on must survive a crash (I5). A full disk is told, but
-        // must not keep the host from stopping what it is to stop.
+        // must not keep the host from stopping what it is to stop; it may only not say so.
         await this.#save(incoming);
         this.#use(incoming);
         this.#options.log.info("orders accepted", {
@@ -111,7 +128,7 @@ export class OrdersKeeper {
           generation,
           instances: incoming.instances.length,
         });
-        this.#options.onAccepted();
+        this.#options.onChange();
     }
   }
 
@@ -136,13 +153,14 @@ export class OrdersKeeper {
     measureUse(orders, metrics);
   }
 
-  async #save(orders: Orders): Promise<void> {
+  async #save(orders: Orders): Promise<boolean> {
     try {
       await this.#options.stateDir.write(FILE, ordersCodec.encode(orders));
-      this.#isSaved = true;
+      this.#saved = orders;
+      return true;
     } catch (error) {
-      this.#isSaved = false;
       this.#options.log.error("the orders in force cannot be saved; trying again", { error });
+      return false;
     }
   }
 }

@@ -4,7 +4,7 @@
  * how far a step is, at most once a second.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { Clock, Labels, Observed, ObservedPhase, Orders, Report } from "@evm/fleet";
+import type { Applied, Clock, Labels, Observed, ObservedPhase, Report } from "@evm/fleet";
 import type { HostStore } from "@evm/store";
 import { type Log, Wake, withDeadline } from "@evm/telemetry";
 import { capacityOf, type Machine, type Reserve } from "./capacity.ts";
@@ -34,7 +34,7 @@ export type ReporterOptions = {
   readonly machine: Machine;
   readonly reserve: Reserve;
   readonly status: HostStatus;
-  readonly orders: () => Orders | undefined;
+  readonly applied: () => Applied;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: AgentMetrics;
@@ -91,16 +91,17 @@ export class Reporter {
 
   /** Undefined until drivers were listed and probed: half a report would look like a loss. */
   #compose(): Report | undefined {
-    const { store, labels, machine, reserve, status, orders, clock, metrics } = this.#options;
+    const { store, labels, machine, reserve, status, applied, clock, metrics } = this.#options;
     if (this.#instances === undefined || status.view === undefined) return undefined;
     const { drivers, pools } = status.view;
     const capacity = capacityOf(machine, pools, reserve);
     measureCapacity(capacity, metrics);
+    const { epoch, generation } = applied();
     return {
       host: store.host,
       reportedAt: clock.now(),
-      epoch: orders()?.epoch ?? 0,
-      generation: orders()?.generation ?? 0,
+      epoch,
+      generation,
       labels,
       capacity,
       drivers,
