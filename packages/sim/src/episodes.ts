@@ -14,7 +14,12 @@ export type Episode = {
   readonly what: string;
   readonly begin: () => void;
   readonly end: () => void;
+  /** How long it lasts, drawn by seed between these. */
+  readonly lengthMs?: readonly [least: number, most: number];
 };
+
+/** Long enough that hosts are lost by it, as often as not. */
+const LONG_MS = [1_000, 45_000] as const;
 
 export type Draw = (world: World, random: SeededRandom) => Episode | undefined;
 
@@ -26,6 +31,7 @@ export const EPISODES = {
       what: `${host.address} loses power`,
       begin: () => host.losePower(),
       end: () => host.start(),
+      lengthMs: LONG_MS,
     })),
   freezeCoordinator: (world, random) => freeze(random.pick(world.nodes), random),
   freezeAgent: (world, random) => freeze(random.pick(world.hosts), random),
@@ -124,10 +130,17 @@ function freeze(
 }
 
 function moved(world: World, names: readonly string[], side: number): Episode {
-  const move = (to: number) => {
-    for (const name of names) world.network.moveTo(to, name);
+  let back: readonly (() => void)[] = [];
+  return {
+    what: `${names.join(", ")} cut off`,
+    begin: () => {
+      back = names.map((name) => world.network.moveTo(side, name));
+    },
+    end: () => {
+      for (const move of back) move();
+    },
+    lengthMs: LONG_MS,
   };
-  return { what: `${names.join(", ")} cut off`, begin: () => move(side), end: () => move(0) };
 }
 
 function outage({ network }: World, what: Outage): Episode {

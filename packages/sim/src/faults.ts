@@ -8,11 +8,10 @@ import { CALM } from "./network.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { World } from "./world.ts";
 
-/** How likely a seed has each kind. */
-const KIND_RATE = 0.4;
-/** From a hiccup to longer than a lease and its margin. */
-const MIN_EPISODE_MS = 200;
-const MAX_EPISODE_MS = 20_000;
+/** How likely a seed has each kind: drawn by seed, for many hide what few would show. */
+const KIND_RATE = [0.08, 0.4] as const;
+/** From a hiccup to longer than a lease and its margin; some kinds last longer. */
+const EPISODE_MS = [200, 20_000] as const;
 
 /** Every kind of fault. */
 export const FAULT_KINDS: readonly string[] = [
@@ -37,6 +36,7 @@ export class Faults {
   readonly #world: World;
   readonly #random: SeededRandom;
   readonly #options: FaultOptions;
+  readonly #kindRate: number;
   readonly #open = new Set<Episode>();
   #isOver = false;
 
@@ -44,6 +44,7 @@ export class Faults {
     this.#world = world;
     this.#random = random;
     this.#options = options;
+    this.#kindRate = random.fork("kinds").between(...KIND_RATE);
   }
 
   /** Switches this seed's kinds on; before the world starts. */
@@ -79,7 +80,7 @@ export class Faults {
   #drawn(kind: string): SeededRandom | undefined {
     const { only } = this.#options;
     const random = this.#random.fork(kind);
-    if (!random.chance(KIND_RATE) || only?.has(kind) === false) return undefined;
+    if (!random.chance(this.#kindRate) || only?.has(kind) === false) return undefined;
     this.kinds.push(kind);
     return random;
   }
@@ -89,7 +90,8 @@ export class Faults {
       if (this.#isOver) return;
       const episode = draw(this.#world, random);
       // Short ones are as likely as long ones, whatever their scale.
-      const ms = MIN_EPISODE_MS * (MAX_EPISODE_MS / MIN_EPISODE_MS) ** random.next();
+      const [least, most] = episode?.lengthMs ?? EPISODE_MS;
+      const ms = least * (most / least) ** random.next();
       const number = this.episodes++;
       if (episode !== undefined && !this.#options.without.has(number)) {
         this.#strike(episode, ms, number);

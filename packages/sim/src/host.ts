@@ -1,7 +1,7 @@
 /** A host: what runs on it and what lies on its disk outlive the agent that looks after them. */
 import { Agent, type AgentMetrics } from "@evm/agent";
 import { createFakeDriver, type Driver, type DriverInstance, FakeRuntime } from "@evm/drivers";
-import type { Clock, HostName, InstanceName, Resources } from "@evm/fleet";
+import type { Clock, Digest, HostName, InstanceName, Resources } from "@evm/fleet";
 import type { HostStore } from "@evm/store";
 import { Disk } from "./disk.ts";
 import { DriverPort } from "./driver-port.ts";
@@ -17,6 +17,7 @@ import type { Trace } from "./trace.ts";
 const MIB = 1024 * 1024;
 /** How many instances do not end when they are asked to, only by force. */
 const STUBBORN_RATE = 0.15;
+const FAILING = { endsAfterMs: 150, exitCode: 1 };
 const SLOTS = { prepare: 8, start: 4, stop: 8, discard: 4, isHeldUntilReady: false };
 /** More than all simulated instances, in quarantine or not, ever need. */
 const POOL_MIB = 1024 * 1024;
@@ -31,6 +32,8 @@ export type HostOptions = {
   readonly random: SeededRandom;
   readonly trace: Trace;
   readonly metrics: AgentMetrics;
+  /** Whether what is made of a template ends soon after each start. */
+  readonly isFailing: (template: Digest) => boolean;
   /** Called whenever something changed on the host. */
   readonly onChange: () => void;
   /** Called where the agent ends by itself. */
@@ -66,7 +69,8 @@ export class SimulatedHost {
     this.runtime = new FakeRuntime({
       clock,
       random: random.next,
-      program: () => ({
+      program: ({ templateDigest }) => ({
+        ...(options.isFailing(templateDigest) ? FAILING : {}),
         readyAfterMs: random.integer(200, 3_000),
         isStubborn: random.chance(STUBBORN_RATE),
       }),

@@ -6,6 +6,8 @@ export type Mutation = {
   readonly name: string;
   /** The oracle that is to catch it. */
   readonly invariant: string;
+  /** In which worlds it shows. */
+  readonly scenario?: "small" | "row";
   /** A seed that catches it; others may as well. */
   readonly seed: number;
   readonly patches: readonly Patch[];

@@ -16,11 +16,12 @@ export async function catchingSeed(mutation: Mutation, size?: number): Promise<n
   await using crew = new Crew(mutation, size);
   const others = Array.from({ length: MAX_SEEDS_TO_CATCH }, (_, at) => at + 1);
   const seeds = [mutation.seed, ...others.filter((seed) => seed !== mutation.seed)];
+  const scenario = SCENARIOS[mutation.scenario ?? "small"];
   let caught: number | undefined;
   async function work(): Promise<void> {
     for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
       if (caught !== undefined) return;
-      const selection = { seed, scenario: SCENARIOS.small, only: undefined, without: [] };
+      const selection = { seed, scenario, only: undefined, without: [] };
       const { violations } = await crew.run(selection);
       if (violations.some((text) => invariantOf(text) === mutation.invariant)) caught ??= seed;
     }

@@ -67,7 +67,8 @@ export class Network {
   conditions: Conditions = CALM;
   readonly timeline: Timeline;
   readonly random: SeededRandom;
-  readonly #sides = new Map<string, number>();
+  /** Of those that are cut off: the side of the last cut is where they are. */
+  readonly #sides = new Map<string, number[]>();
   readonly #deaf = new Set<string>();
   readonly #mute = new Set<string>();
   readonly #heartbeats = new Set<Listener<Heartbeat, LeaseGrant | undefined>>();
@@ -76,6 +77,7 @@ export class Network {
   readonly #onHeal = new Set<() => void>();
   readonly #changedAtMs = new Map<string, number>();
   #busChangedAtMs = 0;
+  readonly #heardAtMs = new Map<string, number>();
   readonly #orders = new Map<HostName, Orders[]>();
   /** Until when each host was promised that nobody else runs what it runs; in true time. */
   readonly leasedUntilMs = new Map<HostName, number>();
@@ -107,12 +109,18 @@ export class Network {
     return this.#outages.size === 0;
   }
 
-  /** Puts somebody on another side than the store; 0 brings it back. */
-  moveTo(side: number, name: string): void {
-    if (side === STORE_SIDE) this.#sides.delete(name);
-    else this.#sides.set(name, side);
+  /** Puts somebody on another side than the store, until what it returns is called. */
+  moveTo(side: number, name: string): () => void {
+    const sides = this.#sides.get(name) ?? [];
+    this.#sides.set(name, sides);
+    sides.push(side);
     this.#changedAtMs.set(name, this.timeline.nowMs);
-    if (side === STORE_SIDE) this.#healed();
+    return () => {
+      sides.splice(sides.indexOf(side), 1);
+      if (sides.length === 0) this.#sides.delete(name);
+      this.#changedAtMs.set(name, this.timeline.nowMs);
+      this.#healed();
+    };
   }
 
   /** Cuts somebody off in one direction: it is heard and hears nothing, or the other way round. */
@@ -123,6 +131,11 @@ export class Network {
     if (how === "deaf") this.#deaf.add(name);
     if (how === "mute") this.#mute.add(name);
     if (how === undefined) this.#healed();
+  }
+
+  /** When somebody last heard of a host; 0 where never. */
+  heardAtMs(host: HostName, by: string): number {
+    return this.#heardAtMs.get(`${host} by ${by}`) ?? 0;
   }
 
   reachesStore(name: string): boolean {
@@ -180,6 +193,7 @@ export class Network {
     for (const { endpoint, call } of this.#heartbeats) {
       const { name: to, process: listener } = endpoint;
       const hear = () => {
+        this.#heardAtMs.set(`${heartbeat.host} by ${to}`, this.timeline.nowMs);
         const grant = call(heartbeat);
         if (grant === undefined) return;
         this.send(to, from, 0, () => {
@@ -212,7 +226,7 @@ export class Network {
   }
 
   #side(name: string): number {
-    return this.#sides.get(name) ?? STORE_SIDE;
+    return this.#sides.get(name)?.at(-1) ?? STORE_SIDE;
   }
 
   #healed(): void {

@@ -101,7 +101,12 @@ export class SimulatedNode {
   get listenedMs(): number {
     const { network } = this.#options;
     const sinceMs = Math.max(this.#listeningSinceMs, network.changedAtMs(this.address));
-    return (this.#life?.link.committedAtMs ?? 0) - sinceMs;
+    return this.committedAtMs - sinceMs;
+  }
+
+  /** When it sent its last commit. */
+  get committedAtMs(): number {
+    return this.#life?.link.committedAtMs ?? 0;
   }
 
   #newLife(): Life {

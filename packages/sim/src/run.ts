@@ -5,6 +5,7 @@ import { Metrics } from "@evm/telemetry";
 import { Faults } from "./faults.ts";
 import { acknowledged } from "./oracles/acknowledged.ts";
 import { availability } from "./oracles/availability.ts";
+import { brake } from "./oracles/brake.ts";
 import { calm } from "./oracles/calm.ts";
 import { capacity } from "./oracles/capacity.ts";
 import { unsettled } from "./oracles/convergence.ts";
@@ -83,6 +84,10 @@ export async function runSeed(options: RunOptions): Promise<RunOutcome> {
       acknowledged(writes),
       availability(() => world.reports(), EPOCH_MS),
       calm(() => world.listenedMs()),
+      brake(
+        (host) => world.silentMs(host),
+        () => world.reports(),
+      ),
     ],
   );
   const workload = new Workload({ ...scenario, world, random: random.fork("workload") });
@@ -119,7 +124,8 @@ async function rest(world: World, restMs: number): Promise<void> {
     if (world.violations.length > 0) return;
     const waiting = world.waiting();
     const truth = world.lookAtAll();
-    const open = waiting === undefined ? ["nobody leads"] : unsettled(truth, waiting);
+    const open =
+      waiting === undefined ? ["nobody leads"] : unsettled(truth, waiting, world.failing);
     if (open.length === 0) {
       world.trace.add(`at rest after ${Math.round(nowMs - beganMs)} ms`);
       return;

@@ -17,6 +17,8 @@ export type Scenario = {
   readonly gapMs: readonly [least: number, most: number];
   /** Between two things that operators do. */
   readonly pauseMs: readonly [least: number, most: number];
+  /** How many extra instances an update may have, at most. */
+  readonly maxSurge: number;
 };
 
 /**
@@ -25,20 +27,40 @@ export type Scenario = {
  */
 const REST_MS = 300_000;
 
+/** As many faults as can be told apart: finds most in the least time. */
+const SMALL = {
+  name: "small",
+  hosts: 3,
+  coordinators: 2,
+  fleets: 3,
+  instances: 7,
+  vcpus: [6, 12],
+  memoryMib: 16_384,
+  faultsMs: 60_000,
+  restMs: REST_MS,
+  gapMs: [3_000, 25_000],
+  pauseMs: [500, 8_000],
+  maxSurge: 0,
+} as const satisfies Scenario;
+
 export const SCENARIOS = {
-  /** As many faults as can be told apart: finds most in the least time. */
-  small: {
-    name: "small",
-    hosts: 3,
-    coordinators: 2,
-    fleets: 3,
-    instances: 7,
-    vcpus: [6, 12],
-    memoryMib: 16_384,
-    faultsMs: 60_000,
+  small: SMALL,
+  /** The same, where updates have extra instances. */
+  surge: { ...SMALL, name: "surge", maxSurge: 2 },
+  /** Enough hosts that it matters how many are silent at once. */
+  row: {
+    name: "row",
+    hosts: 8,
+    coordinators: 3,
+    fleets: 4,
+    instances: 40,
+    vcpus: [8, 14],
+    memoryMib: 32_768,
+    faultsMs: 120_000,
     restMs: REST_MS,
-    gapMs: [3_000, 25_000],
-    pauseMs: [500, 8_000],
+    gapMs: [6_000, 50_000],
+    pauseMs: [2_000, 20_000],
+    maxSurge: 0,
   },
   /** What operators run: a rack of hosts that has a bad hour. */
   rack: {
@@ -53,5 +75,6 @@ export const SCENARIOS = {
     restMs: 1_200_000,
     gapMs: [60_000, 600_000],
     pauseMs: [20_000, 180_000],
+    maxSurge: 0,
   },
 } as const satisfies Readonly<Record<string, Scenario>>;

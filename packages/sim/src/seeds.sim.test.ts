@@ -31,8 +31,9 @@ test("seeds that once found something keep every invariant", { timeout: 120_000 
 /** Where nobody waits for it, the test takes its time. */
 const isCi = process.env["CI"] === "true";
 const BUDGETS = [
-  { scenario: "small", from: 1, minSeeds: 60, minutes: isCi ? 2 : 0.2 },
-  { scenario: "rack", from: 1, minSeeds: 2, minutes: isCi ? 4.5 : 0.5 },
+  { scenario: "small", from: 1, minSeeds: 60, minutes: isCi ? 1.5 : 0.2 },
+  { scenario: "row", from: 1, minSeeds: 10, minutes: isCi ? 1 : 0.2 },
+  { scenario: "rack", from: 1, minSeeds: 2, minutes: isCi ? 4 : 0.5 },
 ] as const;
 
 describe.each(BUDGETS)("$scenario, $minutes minutes", ({ scenario, from, minSeeds, minutes }) => {

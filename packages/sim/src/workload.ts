@@ -5,13 +5,20 @@ import {
   type FleetName,
   type FleetRecord,
   type FleetSpec,
+  type HostRecord,
   type Image,
   type InstanceWish,
   isDigest,
   isFleetName,
   isImageName,
   NO_ROLLOUT,
+  presentTemplate,
+  resumed,
+  rolledBack,
   type Template,
+  type UpdatePolicy,
+  updated,
+  withRolloutState,
 } from "@evm/fleet";
 import type { ControlState, Versioned, WriteOutcome } from "@evm/store";
 import type { CoordinatorLink } from "./coordinator-link.ts";
@@ -23,6 +30,8 @@ import type { World } from "./world.ts";
 /** When the first fleet is declared, and how soon another follows. */
 const DECLARE_FROM_MS = 2_000;
 const DECLARE_GAP_MS = 300;
+/** How many templates do not work. */
+const FAILING_RATE = 0.2;
 /** Such a share of a fleet may be replaced at once, in large fleets. */
 const UPDATE_SHARE = 0.1;
 
@@ -33,6 +42,8 @@ export type WorkloadOptions = {
   /** Of all fleets together, about. */
   readonly instances: number;
   readonly pauseMs: readonly [least: number, most: number];
+  /** Of one update. */
+  readonly maxSurge: number;
 };
 
 /** A write on its way: how to read its key, and what to say of it. */
@@ -87,7 +98,7 @@ export class Workload {
     const { world, random } = this.#options;
     const link = random.pick(world.nodes)?.life?.link;
     if (link === undefined) return;
-    const request = random.chance(0.15) ? this.#drain(link) : this.#changeFleet(link);
+    const request = random.chance(0.15) ? this.#changeHost(link) : this.#changeFleet(link);
     if (request !== undefined) this.#send(request);
   }
 
@@ -110,20 +121,29 @@ export class Workload {
     );
   }
 
-  /** Opens a host that is drained, or drains one where none is. */
-  #drain(link: CoordinatorLink): Request | undefined {
+  /** Opens a host that is closed, or drains or cordons one; or says that one is lost for good. */
+  #changeHost(link: CoordinatorLink): Request | undefined {
     const { world, random } = this.#options;
     const known = link.control().hosts;
-    const drained = [...known.values()].find(({ value }) => value.admin === "draining");
-    const name = drained?.value.name ?? random.pick(world.hosts)?.name;
-    if (name === undefined) return undefined;
-    const admin = drained === undefined ? "draining" : "active";
-    const value = { name, admin, confirmedLost: undefined } as const;
+    const closed = [...known.values()].find(({ value }) => value.admin !== "active");
+    const isConfirmed = random.chance(0.3);
+    const name = isConfirmed ? undefined : closed?.value.name;
+    const host = name ?? random.pick(world.hosts)?.name;
+    if (host === undefined) return undefined;
+    const before = known.get(host)?.value;
+    const admin = random.chance(0.3) ? "cordoned" : "draining";
+    const value: HostRecord = isConfirmed
+      ? {
+          name: host,
+          admin: before?.admin ?? "active",
+          confirmedLost: link.reports().get(host)?.reportedAt ?? 0,
+        }
+      : { name: host, admin: name === undefined ? admin : "active", confirmedLost: undefined };
     return {
-      what: `host ${name}`,
-      write: () => link.putHost(value, known.get(name)?.revision ?? 0, NEVER),
+      what: `host ${host}`,
+      write: () => link.putHost(value, known.get(host)?.revision ?? 0, NEVER),
       value,
-      read: (control) => control.hosts.get(name),
+      read: (control) => control.hosts.get(host),
       mayBeGone: false,
     };
   }
@@ -165,22 +185,29 @@ export class Workload {
         backoffMs: 500,
         maxBackoffMs: 4_000,
       },
-      update: {
-        maxUnavailable: random.integer(1, Math.max(2, replicas * UPDATE_SHARE)),
-        maxSurge: 0,
-        failureThreshold: 1,
-        onFailure: "pause",
-      },
+      update: this.#updatePolicy(replicas),
       onHostLoss: random.chance(0.7) ? "restart" : "wait",
       onIsolation: random.chance(0.5) ? "keep" : "stop",
     });
+  }
+
+  #updatePolicy(replicas: number): UpdatePolicy {
+    const { random } = this.#options;
+    const most = Math.max(2, replicas * UPDATE_SHARE);
+    const maxSurge = Math.min(random.integer(0, most), this.#options.maxSurge);
+    return {
+      maxUnavailable: random.integer(maxSurge === 0 ? 1 : 0, most),
+      maxSurge,
+      failureThreshold: random.integer(1, 3),
+      onFailure: random.chance(0.5) ? "pause" : "rollback",
+    };
   }
 
   #changed(record: FleetRecord): FleetRecord | undefined {
     if (record.state === "deleting") return undefined;
     const { random } = this.#options;
     const { spec } = record;
-    const kind = random.pick(["scale", "template", "wish", "wish", "delete"] as const);
+    const kind = random.pick(["scale", "template", "template", "hold", "wish", "delete"] as const);
     switch (kind) {
       case "scale": {
         const replicas = this.#replicas();
@@ -188,7 +215,9 @@ export class Workload {
         return { ...record, spec: { ...spec, replicas }, wishes };
       }
       case "template":
-        return { ...this.#record({ ...spec, template: this.#template() }), wishes: record.wishes };
+        return this.#updated(record);
+      case "hold":
+        return this.#held(record);
       case "wish":
         return spec.replicas === 0 ? undefined : { ...record, wishes: this.#wishes(record) };
       case "delete":
@@ -201,6 +230,30 @@ export class Workload {
   #replicas(): number {
     const { random, instances, fleets } = this.#options;
     return random.integer(0, (2 * instances) / fleets);
+  }
+
+  /** With another template, which may be one that does not work. */
+  #updated(record: FleetRecord): FleetRecord {
+    const { world, random } = this.#options;
+    const next = this.#record({ ...record.spec, template: this.#template() });
+    if (random.chance(FAILING_RATE)) world.failing.add(next.template);
+    return updated(record, presentTemplate(next), []);
+  }
+
+  /** An update that is under way is paused or undone, one that is held goes on. */
+  #held(record: FleetRecord): FleetRecord | undefined {
+    const { random } = this.#options;
+    const { state } = record.rollout;
+    if (random.chance(0.3)) return rolledBack(record, "an operator asked for it", []);
+    switch (state.kind) {
+      case "done":
+        return undefined;
+      case "going":
+        return withRolloutState(record, { kind: "paused", reason: "an operator asked for it" });
+      case "paused":
+      case "halted":
+        return resumed(record, []);
+    }
   }
 
   /** Stops, starts or restarts one instance. */

@@ -57,6 +57,8 @@ export class World {
   readonly nodes: readonly SimulatedNode[];
   /** What each template that was ever declared takes. */
   readonly resources = new Map<Digest, Resources>();
+  /** Templates that do not work: what is made of them ends soon after each start. */
+  readonly failing = new Set<Digest>();
   readonly violations: string[] = [];
   readonly #observer: Observer;
   readonly #oracles: readonly Oracle[];
@@ -99,6 +101,7 @@ export class World {
         random: random.fork(name),
         trace,
         metrics: metrics.agent,
+        isFailing: (template) => this.failing.has(template),
         onChange: () => this.#observer.hostChanged(host),
         onDefect,
       });
@@ -163,8 +166,18 @@ export class World {
 
   /** For how long the present leader could hear hosts when it sent its last commit. */
   listenedMs(): number | undefined {
+    return this.#leader()?.listenedMs;
+  }
+
+  /** For how long the present leader had not heard of a host when it sent its last commit. */
+  silentMs(host: HostName): number | undefined {
+    const leader = this.#leader();
+    return leader && leader.committedAtMs - this.network.heardAtMs(host, leader.address);
+  }
+
+  #leader(): SimulatedNode | undefined {
     const { leader } = this.#control().epoch;
-    return this.nodes.find(({ id }) => id === leader)?.listenedMs;
+    return this.nodes.find(({ id }) => id === leader);
   }
 
   /** What hosts told last, as the store has it. */

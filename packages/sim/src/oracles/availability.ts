@@ -1,4 +1,12 @@
-import type { FleetName, HostName, InstanceName, OrderedInstance, Report } from "@evm/fleet";
+import {
+  type FleetName,
+  type HostName,
+  type InstanceName,
+  instanceName,
+  type OrderedInstance,
+  type Report,
+  SURGE_INDEX,
+} from "@evm/fleet";
 import { keyOf, NOWHERE, type Oracle, type Truth } from "./truth.ts";
 
 /** As long as it has run, whoever decides must know that it is ready. */
@@ -44,18 +52,25 @@ export function availability(
     const there = existing.find((each) => each.host === host && keyOf(each.one) === keyOf(one));
     const since = (there?.one.startedAt ?? Number.POSITIVE_INFINITY) - startMs;
     if (there?.one.state !== "ready" || since > truth.nowMs - KNOWN_AFTER_MS) return false;
+    if (truth.hosts.get(host)?.excuses(there.one, truth.nowMs).includes("driver lied"))
+      return false;
     const told = reports()
       .get(host)
       ?.instances.find((each) => keyOf(each) === keyOf(one));
     return told?.phase === "ready";
   }
 
-  function excess(fleet: FleetName, { control }: Truth): readonly string[] {
+  function excess(fleet: FleetName, { control, places }: Truth): readonly string[] {
     const spec = control.fleets.get(fleet)?.value.spec;
+    if (spec === undefined) return [];
+    const extras = Array.from({ length: spec.update.maxSurge }, (_, at) =>
+      places.get(instanceName(fleet, SURGE_INDEX + at)),
+    ).filter((extra) => extra?.ordered.some(({ one }) => one.desired === "run") === true);
     const names = [...(ended.get(fleet) ?? [])];
-    if (spec === undefined || names.length <= spec.update.maxUnavailable) return [];
-    const most = `at most ${spec.update.maxUnavailable} may be`;
-    return [`${names.join(", ")} were ready and are being replaced or moved; ${most}`];
+    const most = spec.update.maxUnavailable + extras.length;
+    if (names.length <= most) return [];
+    const text = `are being replaced or moved; at most ${most} may be`;
+    return [`${names.join(", ")} were ready and ${text}`];
   }
 
   return { invariant: "availability", look };

@@ -15,19 +15,26 @@ import { type HostTruth, isUp, keyOf, NOWHERE, type Truth } from "./truth.ts";
  * waits for a reason that is true; what is not wanted does not run; what was given up is gone.
  *
  * @param waiting what the leader says of those that wait
+ * @param failing templates that do not work: nothing is expected of what is made of them
  */
-export function unsettled(truth: Truth, waiting: readonly Waiting[]): readonly string[] {
+export function unsettled(
+  truth: Truth,
+  waiting: readonly Waiting[],
+  failing: ReadonlySet<Digest>,
+): readonly string[] {
   const found: string[] = [];
   for (const { value: fleet } of truth.control.fleets.values()) {
     if (fleet.state === "deleting") found.push(`fleet ${fleet.spec.name} is still there`);
-    else found.push(...unsettledOf(fleet, truth, waiting));
+    else if (!failing.has(fleet.template)) found.push(...unsettledOf(fleet, truth, waiting));
   }
   for (const { name: host, instances, excuses } of truth.hosts.values()) {
     for (const one of instances) {
       // Once its driver left it out, it counted as discarded; found again, it is kept (I4).
       if (!isUp(one) && excuses(one, truth.nowMs).includes("driver lied")) continue;
-      const spec = truth.control.fleets.get(one.fleet)?.value.spec;
-      const isGivenUp = spec === undefined || one.index >= spec.replicas;
+      const record = truth.control.fleets.get(one.fleet)?.value;
+      // An update that is held, or to what does not work, stays as it is, extra instances and all.
+      if (record !== undefined && (isHeld(record) || failing.has(record.template))) continue;
+      const isGivenUp = record === undefined || one.index >= record.spec.replicas;
       if (isGivenUp) found.push(`${keyOf(one)} is left over on ${host}`);
     }
   }
@@ -54,7 +61,7 @@ function unsettledOf(
       only.one.state === "ready" &&
       isTemplate(only.one.templateDigest, fleet) &&
       only.one.incarnation >= (wish?.minIncarnation ?? 1) &&
-      isOpen(only.host, truth);
+      adminOf(only.host, truth) !== "draining";
     const reason = reasons.get(name);
     if (isFine || (reason !== undefined && isTrue(reason, fleet, own, truth))) return [];
     const state = only === undefined ? "does not run" : `is ${keyOf(only.one)}, not as declared`;
@@ -62,11 +69,12 @@ function unsettledOf(
   });
 }
 
-/** The present template, or the one before it where an update is held. */
-function isTemplate(digest: Digest, { template, rollout }: FleetRecord): boolean {
-  const isHeld = rollout.state.kind === "paused" || rollout.state.kind === "halted";
-  return digest === template || (isHeld && digest === rollout.previous?.digest);
-}
+/** The present template; any, where an update is held: what is there stays as it is. */
+const isTemplate = (digest: Digest, record: FleetRecord): boolean =>
+  digest === record.template || isHeld(record);
+
+const isHeld = ({ rollout: { state } }: FleetRecord): boolean =>
+  state.kind === "paused" || state.kind === "halted";
 
 /** A wait for room is true where there is none; one for its turn, where another waits for room. */
 function isTrue(
@@ -79,7 +87,8 @@ function isTrue(
   const resting = restingPlace(instance, truth);
   return ![...truth.hosts.values()].some((host) => {
     const mayServe = resting === undefined || resting === host.name;
-    return mayServe && isOpen(host.name, truth) && hasRoom(host, fleet, truth);
+    const isOpen = resting !== undefined || adminOf(host.name, truth) === "active";
+    return mayServe && isOpen && hasRoom(host, fleet, truth);
   });
 }
 
@@ -90,10 +99,8 @@ function restingPlace(name: InstanceName, { places }: Truth): HostName | undefin
   return newest?.one.desired === "stop" ? newest.host : undefined;
 }
 
-function isOpen(name: HostName, { control }: Truth): boolean {
-  const record: HostRecord | undefined = control.hosts.get(name)?.value;
-  return record?.admin !== "draining";
-}
+const adminOf = (name: HostName, { control }: Truth): HostRecord["admin"] =>
+  control.hosts.get(name)?.value.admin ?? "active";
 
 function hasRoom({ name, capacity }: HostTruth, { spec }: FleetRecord, truth: Truth): boolean {
   const ordered = truth.control.orders.get(name)?.value.instances ?? [];

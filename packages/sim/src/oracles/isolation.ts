@@ -12,6 +12,7 @@ export type Excused = Map<Excuse, number>;
  * @param leaseMs what coordinators grant: excuses from before the last lease do not count
  */
 export function isolation(leaseMs: number, excused: Excused): Oracle {
+  /** Judged when it began: an agent that is back ends it, and holds a lease meanwhile. */
   const known = new Set<string>();
   return {
     invariant: "I2",
@@ -27,12 +28,10 @@ export function isolation(leaseMs: number, excused: Excused): Oracle {
           const isStopping = there !== undefined && stopsAlone(there, one.fleet);
           if (host === newest.host || !isStopping) return [];
           const key = `${keyOf(one)} on ${host} beside ${keyOf(newest.one)} on ${newest.host}`;
-          const excuses = there.excuses(one, there.leasedUntilMs() - leaseMs);
-          const isNew = !known.has(key);
+          if (known.has(key)) return [];
           known.add(key);
-          for (const excuse of excuses) {
-            if (isNew) excused.set(excuse, (excused.get(excuse) ?? 0) + 1);
-          }
+          const excuses = there.excuses(one, there.leasedUntilMs() - leaseMs);
+          for (const excuse of excuses) excused.set(excuse, (excused.get(excuse) ?? 0) + 1);
           return excuses.length > 0 ? [] : [`${key}: both are alive`];
         });
       }),
