@@ -44,10 +44,6 @@ export class EvmClient implements Disposable {
     await this.#grpc.unary(FleetService.method.applyFleets, request, options());
   }
 
-  async scale(name: string, replicas: number): Promise<void> {
-    await this.#grpc.unary(FleetService.method.scaleFleet, { name, replicas }, options());
-  }
-
   async drain(name: string): Promise<void> {
     await this.#grpc.unary(HostService.method.drainHost, { name }, options());
   }
@@ -78,12 +74,6 @@ export class EvmClient implements Disposable {
   /** Waits until the instance has been given a host. */
   async placed(name: string): Promise<void> {
     await this.#until(`${name} is placed`, async () => (await this.#instance(name))?.host !== "");
-  }
-
-  async instances(fleet: string): Promise<readonly Instance[]> {
-    const request = { fleet, pageSize: 1_000 };
-    return (await this.#grpc.unary(InstanceService.method.listInstances, request, options()))
-      .instances;
   }
 
   [Symbol.dispose](): void {

@@ -53,6 +53,7 @@ export class EvmRack implements AsyncDisposable {
   readonly #eye: Eye;
   readonly #client: EvmClient;
   #version = 0;
+  #takeovers = 0;
 
   private constructor(world: World) {
     this.world = world;
@@ -73,15 +74,17 @@ export class EvmRack implements AsyncDisposable {
 
   /** Until another leader has placed what was asked for after the kill. */
   async takeover(): Promise<number> {
-    await this.#declare(SIZE, 1);
     const leader = await this.#client.leader();
     const node = this.world.coordinators.find(({ id }) => id === leader);
     if (node === undefined) throw new Error(`nobody leads: "${leader}"`);
+    // One that never was: of an earlier one something may be left that looks like it.
+    const name = `takeover-${++this.#takeovers}`;
     const ms = await timed(async () => {
       await node.coordinator.kill();
-      await this.#client.scale(FLEET, SIZE + 1);
-      await this.#client.placed(`${FLEET}-${String(SIZE).padStart(4, "0")}`);
+      await this.#client.apply({ name, replicas: 1, atOnce: 1 });
+      await this.#client.placed(`${name}-0000`);
     });
+    await this.#client.apply({ name, replicas: 0, atOnce: 1 });
     await node.coordinator.start();
     return ms;
   }
