@@ -76,21 +76,31 @@ export class Eye implements AsyncDisposable {
 
   #lookAt(host: HostNode): Sighting {
     const atMs = performance.now();
-    // What runs while its folder is gone is the most suspicious of all.
-    const ids = new Set([...entriesOf(host.controlGroup), ...entriesOf(host.containers)]);
-    const seen = [...ids].flatMap((id) => this.#identify(host, id) ?? []);
-    return { host: host.name, atMs, seen };
+    const folders = entriesOf(host.containers);
+    // Whoever loses power leaves control groups behind, with nothing in them.
+    const pids = new Map(
+      entriesOf(host.controlGroup).flatMap((id) => {
+        const pid = firstProcess(join(host.controlGroup, id));
+        return pid === undefined ? [] : [[id, pid] as const];
+      }),
+    );
+    const ids = [...new Set([...folders, ...pids.keys()])];
+    return { host: host.name, atMs, seen: ids.flatMap((id) => this.#identify(host, id, pids)) };
   }
 
-  /** The same object as before while nothing has changed. */
-  #identify({ containers, controlGroup }: HostNode, container: string): Seen | undefined {
-    const pid = firstProcess(join(controlGroup, container));
+  /** The same object as before while nothing has changed; none while it is being made. */
+  #identify(
+    { containers }: HostNode,
+    container: string,
+    pids: ReadonlyMap<string, number>,
+  ): readonly Seen[] {
+    const pid = pids.get(container);
     const known = this.#known.get(container);
-    if (known !== undefined && known.pid === pid) return known;
+    if (known !== undefined && known.pid === pid) return [known];
     const identity = known ?? identityIn(join(containers, container, "config.v2.json"));
     const seen = { ...identity, container, pid };
     if (seen.instance !== "") this.#known.set(container, seen);
-    return seen.instance === "" && pid === undefined ? undefined : seen;
+    return seen.instance === "" && pid === undefined ? [] : [seen];
   }
 }
 

@@ -15,8 +15,8 @@ export type WorldOptions = {
   readonly hosts: number;
   /** Default: 3. */
   readonly coordinators?: number;
-  /** Default: 3. */
-  readonly nats?: number;
+  /** Default: 3; the settings that are shipped are those of a cluster. */
+  readonly nats?: 3 | 5;
   /** Of every coordinator, beside those that it needs. */
   readonly coordinatorSettings?: Settings;
   readonly agentSettings?: Settings;
