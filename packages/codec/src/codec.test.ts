@@ -149,12 +149,17 @@ const spec = fc.record<FleetSpec>({
     apartFrom: fc.array(fleet),
   }),
   restart,
-  update: fc.record({
-    maxUnavailable: positive,
-    maxSurge: fc.integer({ min: 0, max: 1_000 }),
-    failureThreshold: positive,
-    onFailure: fc.constantFrom("pause", "rollback"),
-  }),
+  update: fc
+    .record<FleetSpec["update"]>({
+      maxUnavailable: positive,
+      maxSurge: fc.integer({ min: 0, max: 1_000 }),
+      failureThreshold: positive,
+      onFailure: fc.constantFrom("pause", "rollback"),
+    })
+    .map((one) => ({
+      ...one,
+      failureThreshold: Math.min(one.failureThreshold, one.maxUnavailable + one.maxSurge),
+    })),
   onHostLoss: fc.constantFrom("restart", "wait"),
   onIsolation: fc.constantFrom("keep", "stop"),
 });

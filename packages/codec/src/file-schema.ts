@@ -24,6 +24,7 @@ import {
 } from "./fields.ts";
 import {
   canReplace,
+  canStop,
   DEFAULT_ON_HOST_LOSS,
   DEFAULT_ON_ISOLATION,
   DEFAULT_PLACEMENT,
@@ -31,6 +32,7 @@ import {
   DEFAULT_UPDATE,
   HAS_NO_ROOM,
   MAX_SURGE,
+  NEVER_STOPS,
   ON_FAILURE,
   ON_HOST_LOSS,
   ON_ISOLATION,
@@ -163,7 +165,9 @@ const update = strict(
       .describe("Then: pause until an operator decides, or go back to the previous template."),
   },
   "an update policy: maxUnavailable, maxSurge, failureThreshold, onFailure",
-).refine(canReplace, { path: ["maxUnavailable"], error: HAS_NO_ROOM });
+)
+  .refine(canReplace, { path: ["maxUnavailable"], error: HAS_NO_ROOM })
+  .refine(canStop, { path: ["failureThreshold"], error: NEVER_STOPS });
 
 const numberOfVcpus = z.looseObject({ vcpus: z.number() });
 

@@ -38,7 +38,7 @@ placement:
   strategy: pack
   apartFrom: [other]
 restart: {policy: on-failure, maxRestarts: 2, window: 1h, backoff: 500ms, maxBackoff: 1m}
-update: {maxUnavailable: 0, maxSurge: 2, failureThreshold: 4, onFailure: rollback}
+update: {maxUnavailable: 0, maxSurge: 2, failureThreshold: 2, onFailure: rollback}
 onHostLoss: wait
 onIsolation: stop
 `;
@@ -90,7 +90,7 @@ describe("a fleet file", () => {
           update: {
             maxUnavailable: 0,
             maxSurge: 2,
-            failureThreshold: 4,
+            failureThreshold: 2,
             onFailure: "rollback",
           },
           onHostLoss: "wait",
@@ -265,6 +265,11 @@ const BAD_FILES: readonly (readonly [text: string, problem: string])[] = [
   [
     changed("maxSurge: 2, ", ""),
     "16:26: update.maxUnavailable: 0; expected at least 1, or 0 with a maxSurge of at least 1",
+  ],
+  [
+    changed("failureThreshold: 2", "failureThreshold: 3"),
+    "16:60: update.failureThreshold: 3; " +
+      "expected at most maxUnavailable and maxSurge together: no more fail at once",
   ],
   [
     changed('"8080"', "8080", CONTAINER),

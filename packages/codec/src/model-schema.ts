@@ -121,6 +121,12 @@ type Room = Pick<UpdatePolicy, "maxUnavailable" | "maxSurge">;
 
 export const HAS_NO_ROOM = "at least 1, or 0 with a maxSurge of at least 1";
 
+/** As many as may be replaced before one is ready: of more no update would ever hear. */
+export const canStop = (policy: Room & Pick<UpdatePolicy, "failureThreshold">): boolean =>
+  !canReplace(policy) || policy.failureThreshold <= policy.maxUnavailable + policy.maxSurge;
+
+export const NEVER_STOPS = "at most maxUnavailable and maxSurge together: no more fail at once";
+
 const update: z.ZodType<UpdatePolicy> = z
   .object(
     {
@@ -131,7 +137,8 @@ const update: z.ZodType<UpdatePolicy> = z
     },
     { error: "an update policy" },
   )
-  .refine(canReplace, { path: ["maxUnavailable"], error: HAS_NO_ROOM });
+  .refine(canReplace, { path: ["maxUnavailable"], error: HAS_NO_ROOM })
+  .refine(canStop, { path: ["failureThreshold"], error: NEVER_STOPS });
 
 const portMapping: z.ZodType<PortMapping> = z.object({
   containerPort: port,

@@ -195,10 +195,11 @@ export class Workload {
     const { random } = this.#options;
     const most = Math.max(2, replicas * UPDATE_SHARE);
     const maxSurge = Math.min(random.integer(0, most), this.#options.maxSurge);
+    const maxUnavailable = random.integer(maxSurge === 0 ? 1 : 0, most);
     return {
-      maxUnavailable: random.integer(maxSurge === 0 ? 1 : 0, most),
+      maxUnavailable,
       maxSurge,
-      failureThreshold: random.integer(1, 3),
+      failureThreshold: Math.min(random.integer(1, 3), maxUnavailable + maxSurge),
       onFailure: random.chance(0.5) ? "pause" : "rollback",
     };
   }

@@ -506,7 +506,8 @@ export type UpdatePolicy = Message<"evm.v1.UpdatePolicy"> & {
   maxSurge: number;
 
   /**
-   * So many instances of the new template that have failed stop the update. 0: 1.
+   * So many instances of the new template that have failed stop the update. 0: 1. At most
+   * `max_unavailable` and `max_surge` together: no more are replaced before one is ready.
    *
    * @generated from field: uint32 failure_threshold = 3;
    */
