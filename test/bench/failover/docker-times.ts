@@ -12,7 +12,9 @@ export class DockerTimes implements AsyncDisposable {
     this.#events = new Program({
       command: "docker",
       arguments: [
-        ...["--host", host, "events", "--filter", "event=die", "--filter", "event=start"],
+        // From now on, however long it takes until it is heard.
+        ...["--host", host, "events", "--since", String(Date.now() / 1_000)],
+        ...["--filter", "event=die", "--filter", "event=start"],
         ...["--format", "{{.Action}} {{.TimeNano}}", ...filters],
       ],
     });
