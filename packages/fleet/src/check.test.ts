@@ -452,6 +452,26 @@ test("agrees to a capacity that an instance and its successor have only in turn 
   expect(check(snapshotOf([fleet], hosts(299)), plan)).toMatchObject([{ invariant: "I3" }]);
 });
 
+test("counts in turn as well what is stopped before its turn has come (I3)", () => {
+  const resources = { vcpuMillis: 500, memoryMib: 300, diskMib: 0 };
+  const larger = { ...OTHER, template: aContainer({ resources }) };
+  const templates = [...someOrders("h1", []).templates, larger];
+  const fleet = updated(aFleet({ replicas: 2 }), larger, []);
+  const begun = anEntry({ incarnation: 2, template: larger.digest });
+  const pair = [anEntry({ desired: "discard" }), begun];
+  const capacity = { vcpuMillis: 1_000, memoryMib: 600, diskMib: 0 };
+  const host = aHost(
+    "h1",
+    { capacity, instances: [anObserved()], generation: 1 },
+    { orders: someOrders("h1", pair, { templates, generation: 2 }) },
+  );
+  const other = anEntry({ index: 1, template: larger.digest });
+  const entries = [anEntry({ desired: "discard" }), { ...begun, desired: "stop" as const }, other];
+  const plan = planOf(someOrders("h1", entries, { templates, generation: 3 }));
+  const wishes = [{ index: 0, isStopped: true, minIncarnation: 0 }];
+  expect(check(snapshotOf([{ ...fleet, wishes }], [host]), plan)).toEqual([]);
+});
+
 test("agrees to a plan that changes nothing where nothing is to change", () => {
   expect(check(snapshotOf(), EMPTY)).toEqual([]);
 });

@@ -12,9 +12,10 @@ type Sums = { -readonly [Kind in Resource]: number };
  * I3: where a plan adds to what a host has promised of a resource, the sum stays within capacity
  * times overcommit. What exceeded it before is no fault of the plan.
  *
- * Incarnations of one instance that are discarded on the host where a later one is to run count
- * with it as the largest of them: agents run one incarnation at a time, and remove what is to be
- * discarded before they prepare what is to run. What a host reports side by side counts so.
+ * Incarnations of one instance that are discarded on the host where a later one is to run, or was
+ * until it was to stop, count with it as the largest of them: agents run one incarnation at a time,
+ * and remove what is to be discarded before they prepare what is to run. What a host reports side
+ * by side counts so.
  */
 export function checkCapacity(
   changes: readonly HostChange[],
@@ -81,24 +82,24 @@ function sums(change: HostChange): {
 
 /** Adds several incarnations of one instance. */
 function addInstance(uses: readonly Use[], promised: Sums, added: Sums): void {
-  const runner = uses.findLast((use) => use.entry.desired === "run");
+  const successor = uses.findLast((use) => use.entry.desired !== "discard");
   const isInTurn = ({ entry }: Use): boolean =>
-    runner !== undefined &&
+    successor !== undefined &&
     entry.desired === "discard" &&
-    entry.incarnation < runner.entry.incarnation;
+    entry.incarnation < successor.entry.incarnation;
   for (const use of uses) {
-    if (use !== runner && !isInTurn(use)) addTo(promised, takes(use));
+    if (use !== successor && !isInTurn(use)) addTo(promised, takes(use));
   }
-  if (runner === undefined) return;
+  if (successor === undefined) return;
   const doomed = uses.filter(isInTurn);
   const before = together(doomed);
-  const after = together([...doomed, runner]);
+  const after = together([...doomed, successor]);
   addTo(promised, after);
-  if (!runner.isBegun) return;
+  if (!successor.isBegun) return;
   addTo(added, {
     vcpuMillis: after.vcpuMillis - before.vcpuMillis,
     memoryMib: after.memoryMib - before.memoryMib,
-    diskMib: runner.isNew ? after.diskMib - before.diskMib : 0,
+    diskMib: successor.isNew ? after.diskMib - before.diskMib : 0,
   });
 }
 

@@ -35,10 +35,10 @@ function countOne(load: HostLoad, demands: Demands, entry: Entry): void {
 const isFollowed = (entry: Entry): boolean =>
   entry.member.entries.some((next) => isFollowedBy(entry, next));
 
-/** True where `next` begins on the same host once `entry` is removed. */
+/** True where `next` begins on the same host once `entry` is removed, or was to until stopped. */
 const isFollowedBy = (entry: Entry, next: Entry): boolean =>
   entry.desired === "discard" &&
-  next.desired === "run" &&
+  (next.desired === "run" || next.desired === "stop") &&
   entry.host === next.host &&
   entry.ordered.incarnation < next.ordered.incarnation;
 

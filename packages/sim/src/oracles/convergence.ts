@@ -5,6 +5,7 @@ import {
   type HostRecord,
   type InstanceName,
   instanceName,
+  SURGE_INDEX,
   type Waiting,
 } from "@evm/fleet";
 import { sum } from "./capacity.ts";
@@ -34,6 +35,11 @@ export function unsettled(
       const record = truth.control.fleets.get(one.fleet)?.value;
       // An update that is held, or to what does not work, stays as it is, extra instances and all.
       if (record !== undefined && (isHeld(record) || failing.has(record.template))) continue;
+      // An extra one is kept until all others are well: where one has nowhere to go, it stays.
+      const isWanting = waiting.some(
+        (each) => each.fleet === one.fleet && each.refusals.length > 0,
+      );
+      if (one.index >= SURGE_INDEX && isWanting) continue;
       const isGivenUp = record === undefined || one.index >= record.spec.replicas;
       if (isGivenUp) found.push(`${keyOf(one)} is left over on ${host}`);
     }
