@@ -226,3 +226,26 @@ test("a host that is back is promised nothing while it is not known what was ord
   expect(await beat(1)).toBe(undefined);
   expect(await beat(2)).toMatchObject({ leaseMs: 6_000 });
 });
+
+test("a leader that sees its own epoch late plans as soon as it does", async () => {
+  const store = createMemoryStore();
+  const clock = new ManualClock();
+  await using _h1 = await startHost({ store }, "h1", "ready", clock);
+  await declare(store, "web", 1);
+  await clock.advance(SECOND_MS);
+  const inner = store.coordinator("a");
+  let known: ReturnType<CoordinatorStore["control"]> | undefined = inner.control();
+  const late = new Proxy(inner, {
+    get(target, name) {
+      if (name === "control") return () => known ?? inner.control();
+      const found = Reflect.get(target, name);
+      return typeof found === "function" ? found.bind(target) : found;
+    },
+  });
+  await using leader = startCoordinator({ coordinator: () => late }, "a", clock);
+  await clock.advance(SECOND_MS);
+  expect([leaders([leader]), runs(store)]).toEqual([[0], []]);
+  known = undefined;
+  await clock.advance(SECOND_MS);
+  expect(runs(store)).toEqual(["h1: 1"]);
+});

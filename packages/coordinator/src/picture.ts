@@ -134,6 +134,8 @@ function isUnchanged({ input: before, signs, picture }: Taken, now: SnapshotInpu
     before.control.fleets === now.control.fleets &&
     before.control.hosts === now.control.hosts &&
     before.control.orders === now.control.orders &&
+    // Nothing is planned on a view from before the epoch (P4): the one that has it is another.
+    before.control.epoch.epoch === now.control.epoch.epoch &&
     before.control.epoch.base === now.control.epoch.base &&
     before.reports === now.reports &&
     before.heartbeats === now.heartbeats &&
