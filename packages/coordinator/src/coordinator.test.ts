@@ -9,6 +9,7 @@ import {
 import { ManualClock } from "@evm/telemetry";
 import { expect, test } from "vitest";
 import { declare, startCoordinator, startHost, type TestCoordinator } from "../test/cluster.ts";
+import { overlaid } from "../test/overlaid-store.ts";
 
 const SECOND_MS = 1_000;
 
@@ -183,13 +184,7 @@ function losingTheAnswer(inner: CoordinatorStore) {
     await inner.commit(request, signal);
     throw new StoreError("unavailable", "committing orders: no answer");
   };
-  const overrides = { commit, control: () => frozen ?? inner.control() };
-  const store = new Proxy(inner, {
-    get(target, name) {
-      const found = Reflect.get(Object.hasOwn(overrides, name) ? overrides : target, name);
-      return typeof found === "function" ? found.bind(target) : found;
-    },
-  });
+  const store = overlaid(inner, { commit, control: () => frozen ?? inner.control() });
   return {
     store,
     arm: () => {
@@ -235,13 +230,7 @@ test("a leader that sees its own epoch late plans as soon as it does", async () 
   await clock.advance(SECOND_MS);
   const inner = store.coordinator("a");
   let known: ReturnType<CoordinatorStore["control"]> | undefined = inner.control();
-  const late = new Proxy(inner, {
-    get(target, name) {
-      if (name === "control") return () => known ?? inner.control();
-      const found = Reflect.get(target, name);
-      return typeof found === "function" ? found.bind(target) : found;
-    },
-  });
+  const late = overlaid(inner, { control: () => known ?? inner.control() });
   await using leader = startCoordinator({ coordinator: () => late }, "a", clock);
   await clock.advance(SECOND_MS);
   expect([leaders([leader]), runs(store)]).toEqual([[0], []]);

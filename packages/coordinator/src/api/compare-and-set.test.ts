@@ -4,6 +4,7 @@ import { type CoordinatorStore, createMemoryStore } from "@evm/store";
 import { systemClock } from "@evm/telemetry";
 import { expect, test } from "vitest";
 import { declare, soon } from "../../test/cluster.ts";
+import { overlaid } from "../../test/overlaid-store.ts";
 import { compareAndSet } from "./compare-and-set.ts";
 
 const WHOLE = { kind: "whole", estranged: new Set<HostName>() } as const;
@@ -11,17 +12,11 @@ const WHOLE = { kind: "whole", estranged: new Set<HostName>() } as const;
 /** A coordinator that goes by what `inner` said now until it catches up. */
 function trailing(inner: CoordinatorStore): CoordinatorStore {
   let known: ReturnType<CoordinatorStore["control"]> | undefined = inner.control();
-  const overrides = {
+  return overlaid(inner, {
     control: () => known ?? inner.control(),
     async catchUp(signal: AbortSignal) {
       await inner.catchUp(signal);
       known = undefined;
-    },
-  };
-  return new Proxy(inner, {
-    get(target, name) {
-      const found = Reflect.get(Object.hasOwn(overrides, name) ? overrides : target, name);
-      return typeof found === "function" ? found.bind(target) : found;
     },
   });
 }
