@@ -1,9 +1,9 @@
 import type { InstanceName } from "@evm/fleet";
-import { isUp, keyOf, NOWHERE, type Oracle, type Truth } from "./truth.ts";
+import { isUp, keyOf, NOWHERE, type Oracle, type Places, type Truth } from "./truth.ts";
 
 /**
  * I1: no instance is ordered to run on two hosts, no incarnation is alive on two, and no host has
- * two incarnations of an instance alive.
+ * two incarnations of an instance alive, unless its driver told its agent that one was not.
  */
 export const singleRun = (): Oracle => ({
   invariant: "I1",
@@ -22,7 +22,9 @@ function orderedTwice(name: InstanceName, { places }: Truth): readonly string[] 
   return [`ordered to run: ${where.join(", and ")}`];
 }
 
-function aliveTwice(name: InstanceName, { places }: Truth): readonly string[] {
+function aliveTwice(name: InstanceName, { places, hosts, nowMs }: Truth): readonly string[] {
+  const wasDenied = ({ host, one }: Places["existing"][number]): boolean =>
+    hosts.get(host)?.excuses(one, nowMs).includes("driver lied") === true;
   const alive = (places.get(name) ?? NOWHERE).existing.filter(({ one }) => isUp(one));
   if (alive.length < 2) return [];
   return alive.flatMap(({ host, one }, at) =>
@@ -30,7 +32,7 @@ function aliveTwice(name: InstanceName, { places }: Truth): readonly string[] {
       if (keyOf(one) === keyOf(other.one)) {
         return [`${keyOf(one)} is alive on ${host} and on ${other.host}`];
       }
-      if (host !== other.host) return [];
+      if (host !== other.host || wasDenied({ host, one }) || wasDenied(other)) return [];
       return [`${keyOf(one)} and ${keyOf(other.one)} are both alive on ${host}`];
     }),
   );
