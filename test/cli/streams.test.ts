@@ -132,7 +132,7 @@ describe("events", () => {
     await evm({ server, input: WEB }, "apply", "-f", "-", "--wait");
     await evm({ server }, "restart", "web-0000");
     const { out } = await evm({ server }, "events", "--instance", "web-0000");
-    expect(out).toMatch(/ {2}InstanceStopOrdered +web-0000 {2}/);
+    expect(out).toMatch(/ {2}InstanceRestartOrdered +web-0000 {2}/);
     const columns = out
       .trimEnd()
       .split("\n")
