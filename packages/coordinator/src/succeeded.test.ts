@@ -29,6 +29,15 @@ test("a host that went by old orders while its instance was ordered elsewhere is
   expect(isSucceeded({ host: h2, epoch: 1, generation: 1 }, all)).toBe(false);
 });
 
+test("so is one whose successor is to end as well: it may be alive still", () => {
+  const all = new Map([
+    orders(h1, [{ incarnation: 1, desired: "discard" }]),
+    orders(h2, [{ incarnation: 2, desired: "discard" }]),
+  ]);
+  expect(isSucceeded({ host: h1, epoch: 1, generation: 1 }, all)).toBe(true);
+  expect(isSucceeded({ host: h2, epoch: 1, generation: 1 }, all)).toBe(false);
+});
+
 test("a host that is merely behind is not", () => {
   const all = new Map([orders(h1, [{ incarnation: 1, desired: "stop" }]), orders(h2, [])]);
   expect(isSucceeded({ host: h1, epoch: 1, generation: 1 }, all)).toBe(false);

@@ -16,6 +16,7 @@ const FOUND: readonly (readonly [number, string])[] = [
   [454, "a host that came back while it was written off was given a lease (I2)"],
   [479, "a leader that did not see its own commit ordered the same incarnation twice (I1)"],
   [1059, "orders were said to be applied that a full disk had not kept: a crash undid them (I7)"],
+  [1446, "a host was given a lease back while the successor of what it ran was ending (I2)"],
   [1588, "a start took room that had been given away since its instance stopped (I3)"],
 ];
 
