@@ -75,7 +75,7 @@ export class CoordinatorLink extends Link<CoordinatorStore> implements Coordinat
     await this.caughtUp(revision, signal);
   }
 
-  /** When it last began to commit something. */
+  /** When it last began to commit orders. */
   get committedAtMs(): number {
     return this.#committedAtMs;
   }
@@ -93,7 +93,7 @@ export class CoordinatorLink extends Link<CoordinatorStore> implements Coordinat
 
   commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome> {
     const { random, conditions } = this.network;
-    this.#committedAtMs = this.network.timeline.nowMs;
+    if (request.orders.length > 0) this.#committedAtMs = this.network.timeline.nowMs;
     return this.request("committing orders", signal, () =>
       random.chance(conditions.rejectRate)
         ? Promise.resolve({ kind: "rejected", reason: "somebody wrote in between" } as const)

@@ -14,7 +14,6 @@ import { type Excused, isolation } from "./oracles/isolation.ts";
 import { lease } from "./oracles/lease.ts";
 import { singleRun } from "./oracles/single-run.ts";
 import { succession } from "./oracles/succession.ts";
-import { EPOCH_MS } from "./process.ts";
 import type { Scenario } from "./scenario.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { Workload } from "./workload.ts";
@@ -82,7 +81,7 @@ export async function runSeed(options: RunOptions): Promise<RunOutcome> {
       data(),
       succession(),
       acknowledged(writes),
-      availability(() => world.reports(), EPOCH_MS),
+      availability(() => world.reports()),
       calm(() => world.listenedMs()),
       brake(
         (host) => world.silentMs(host),

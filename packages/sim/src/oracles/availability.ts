@@ -9,7 +9,7 @@ import {
 } from "@evm/fleet";
 import { keyOf, NOWHERE, type Oracle, type Truth } from "./truth.ts";
 
-/** As long as it has run, whoever decides must know that it is ready. */
+/** So long after its host told the store of it, whoever decides must know that it is ready. */
 const KNOWN_AFTER_MS = 20_000;
 
 /**
@@ -17,17 +17,17 @@ const KNOWN_AFTER_MS = 20_000;
  * is not ready again, is at most `maxUnavailable`. What faults, operators and deletions take is
  * counted for nothing here.
  *
- * @param reports what hosts told last
- * @param startMs what a clock says at the beginning of the world
+ * @param reports what hosts told last; the same map until that changes
  */
-export function availability(
-  reports: () => ReadonlyMap<HostName, Report>,
-  startMs: number,
-): Oracle {
+export function availability(reports: () => ReadonlyMap<HostName, Report>): Oracle {
+  let told: ReadonlyMap<HostName, Report> = new Map();
+  /** Since when a host tells that an incarnation is ready there. */
+  const readySince = new Map<string, number>();
   const desired = new Map<string, OrderedInstance["desired"]>();
   const ended = new Map<FleetName, Set<InstanceName>>();
 
   const look = (truth: Truth): readonly string[] => {
+    hear(truth.nowMs);
     const touched = new Set<FleetName>();
     for (const { host, instances } of truth.changes.orders) {
       for (const one of instances) {
@@ -50,14 +50,25 @@ export function availability(
   function wasKnownReady(one: OrderedInstance, host: HostName, truth: Truth): boolean {
     const { existing } = truth.places.get(one.name) ?? NOWHERE;
     const there = existing.find((each) => each.host === host && keyOf(each.one) === keyOf(one));
-    const since = (there?.one.startedAt ?? Number.POSITIVE_INFINITY) - startMs;
-    if (there?.one.state !== "ready" || since > truth.nowMs - KNOWN_AFTER_MS) return false;
+    if (there?.one.state !== "ready") return false;
     if (truth.hosts.get(host)?.excuses(there.one, truth.nowMs).includes("driver lied"))
       return false;
-    const told = reports()
-      .get(host)
-      ?.instances.find((each) => keyOf(each) === keyOf(one));
-    return told?.phase === "ready";
+    const since = readySince.get(`${keyOf(one)} on ${host}`) ?? Number.POSITIVE_INFINITY;
+    return since <= truth.nowMs - KNOWN_AFTER_MS;
+  }
+
+  function hear(nowMs: number): void {
+    const before = told;
+    told = reports();
+    if (told === before) return;
+    for (const [host, report] of told) {
+      if (before.get(host) === report) continue;
+      for (const one of report.instances) {
+        const place = `${keyOf(one)} on ${host}`;
+        if (one.phase !== "ready") readySince.delete(place);
+        else if (!readySince.has(place)) readySince.set(place, nowMs);
+      }
+    }
   }
 
   function excess(fleet: FleetName, { control, places }: Truth): readonly string[] {

@@ -1,4 +1,4 @@
-import type { HostName, Report } from "@evm/fleet";
+import type { HostName, OrderedInstance, Report } from "@evm/fleet";
 import { isUp, keyOf, NOWHERE, type Oracle, type Truth } from "./truth.ts";
 
 /** Half a lease, from which on silence counts; a little more by another clock. */
@@ -21,35 +21,37 @@ export function brake(
   const known = new Set<string>();
 
   const look = (truth: Truth): readonly string[] => {
-    const found: string[] = [];
-    for (const { host, instances } of truth.changes.orders) {
-      for (const one of instances) {
-        const key = `${keyOf(one)} on ${host}`;
-        if (one.desired !== "run" || known.has(key)) continue;
-        known.add(key);
-        const { existing } = truth.places.get(one.name) ?? NOWHERE;
-        const left = existing.find(
-          (each) => each.host !== host && isUp(each.one) && each.one.incarnation < one.incarnation,
-        );
-        if (left === undefined || !isSilent(left.host)) continue;
-        const text = tooMany(left.host, truth);
-        if (text === undefined || isConfirmed(left.host, truth)) continue;
-        found.push(`${key} follows ${keyOf(left.one)} on ${left.host}, while ${text}`);
-      }
-    }
-    return found;
+    const begun = truth.changes.orders.flatMap(({ host, instances }) =>
+      instances
+        .filter((one) => one.desired === "run" && !known.has(placeOf(one, host)))
+        .map((one) => ({ host, one, place: placeOf(one, host) })),
+    );
+    const fresh = new Set(begun.map(({ place }) => place));
+    for (const place of fresh) known.add(place);
+    return begun.flatMap(({ host, one, place }) => {
+      const { existing } = truth.places.get(one.name) ?? NOWHERE;
+      const left = existing.find(
+        (each) => each.host !== host && isUp(each.one) && each.one.incarnation < one.incarnation,
+      );
+      if (left === undefined || !isSilent(left.host)) return [];
+      const text = tooMany(left.host, truth, fresh);
+      if (text === undefined || isConfirmed(left.host, truth)) return [];
+      return [`${place} follows ${keyOf(left.one)} on ${left.host}, while ${text}`];
+    });
   };
 
   const isSilent = (host: HostName): boolean => (silentMs(host) ?? 0) > SILENT_MS;
 
-  /** Only those count that are to run something, and the one that is given up. */
-  function tooMany(left: HostName, truth: Truth): string | undefined {
+  /** Only those count that were to run something before, and the one that is given up. */
+  function tooMany(left: HostName, truth: Truth, fresh: ReadonlySet<string>): string | undefined {
     const isAtStake = (host: HostName): boolean =>
       host === left ||
-      truth.control.orders.get(host)?.value.instances.some(({ desired }) => desired === "run") ===
+      truth.control.orders
+        .get(host)
+        ?.value.instances.some((one) => one.desired === "run" && !fresh.has(placeOf(one, host))) ===
         true;
     const known = [...truth.hosts.keys()].filter(
-      (host) => !isConfirmed(host, truth) && (!isSilent(host) || isAtStake(host)),
+      (host) => !isSilent(host) || (!isConfirmed(host, truth) && isAtStake(host)),
     );
     const silent = known.filter(isSilent);
     const most = Math.max(1, Math.floor(MAX_LOST_SHARE * known.length));
@@ -67,3 +69,5 @@ export function brake(
 
   return { invariant: "brake", look };
 }
+
+const placeOf = (one: OrderedInstance, host: HostName): string => `${keyOf(one)} on ${host}`;

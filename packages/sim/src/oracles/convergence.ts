@@ -68,8 +68,13 @@ function unsettledOf(
       isTemplate(only.one.templateDigest, fleet) &&
       only.one.incarnation >= (wish?.minIncarnation ?? 1) &&
       adminOf(only.host, truth) !== "draining";
+    // Once its driver left it out, it counted as gone: one of the same number may follow it there.
+    const wasDenied =
+      only !== undefined &&
+      truth.hosts.get(only.host)?.excuses(only.one, truth.nowMs).includes("driver lied") === true;
     const reason = reasons.get(name);
-    if (isFine || (reason !== undefined && isTrue(reason, fleet, own, truth))) return [];
+    if (isFine || wasDenied || (reason !== undefined && isTrue(reason, fleet, own, truth)))
+      return [];
     const state = only === undefined ? "does not run" : `is ${keyOf(only.one)}, not as declared`;
     return [`${name} ${state}: ${describe(reason)}`];
   });

@@ -1,4 +1,5 @@
-import type { HostName, OrderedInstance } from "@evm/fleet";
+import type { DriverInstance } from "@evm/drivers";
+import type { FleetName, FleetRecord, HostName, OrderedInstance } from "@evm/fleet";
 import type { ControlState } from "@evm/store";
 import { keyOf, type Oracle, type Truth } from "./truth.ts";
 
@@ -12,7 +13,8 @@ type Desired = OrderedInstance["desired"];
 export function data(): Oracle {
   const givenUp = new Set<string>();
   const desired = new Map<string, Desired>();
-  const held = new Map<HostName, ReadonlySet<string>>();
+  const held = new Map<HostName, ReadonlyMap<string, DriverInstance>>();
+  const declared = new Declared();
 
   function noteGivenUp({ control, places, changes }: Truth): void {
     const names = changes.areRecords ? places.keys() : changes.names;
@@ -25,26 +27,31 @@ export function data(): Oracle {
     }
   }
 
-  function ordered({ changes, control }: Truth): readonly string[] {
+  function ordered({ changes, control, nowMs }: Truth): readonly string[] {
+    if (changes.areRecords) declared.note(control, nowMs);
     return changes.orders.flatMap(({ host, instances }) =>
       instances.flatMap((one) => {
         const place = `${keyOf(one)} on ${host}`;
         const was = desired.get(place);
         desired.set(place, one.desired);
         if (one.desired !== "discard" || was === "discard" || givenUp.has(one.name)) return [];
-        const isPlanned = was === "stop" || isReplaced(one, instances, control);
+        const isPlanned = was === "stop" || isReplaced(one, instances, declared.lately(one, nowMs));
         return isPlanned ? [] : [`${place} is to be discarded, and was to ${was ?? "be"}`];
       }),
     );
   }
 
-  function gone({ changes }: Truth): readonly string[] {
-    return changes.hosts.flatMap(({ name, instances }) => {
-      const now = new Set(instances.map((one) => `${keyOf(one)} on ${name}`));
-      const before = held.get(name) ?? new Set();
+  /** Once its driver left one out, its discard counted as done, and the order for it as obeyed. */
+  function gone({ changes, nowMs }: Truth): readonly string[] {
+    return changes.hosts.flatMap(({ name, instances, excuses }) => {
+      const now = new Map(instances.map((one) => [`${keyOf(one)} on ${name}`, one]));
+      const before = held.get(name) ?? new Map();
       held.set(name, now);
-      const missing = [...before].filter((one) => !now.has(one) && desired.get(one) !== "discard");
-      return missing.map((one) => `${one} is gone, and nobody ordered that`);
+      return [...before].flatMap(([place, one]) => {
+        const isOrdered = now.has(place) || desired.get(place) === "discard";
+        if (isOrdered || excuses(one, nowMs).includes("driver lied")) return [];
+        return [`${place} is gone, and nobody ordered that`];
+      });
     });
   }
 
@@ -55,15 +62,41 @@ export function data(): Oracle {
   return { invariant: "I4", look };
 }
 
+/** So long may a commit be under way that was planned on what was declared before. */
+const COMMIT_MS = 10_000;
+
+type Declaration = { readonly record: FleetRecord; untilMs: number };
+
+/** What is declared of each fleet, and what was until lately: a commit may be of before. */
+class Declared {
+  readonly #fleets = new Map<FleetName, Declaration[]>();
+
+  note({ fleets }: ControlState, nowMs: number): void {
+    for (const [name, { value: record }] of fleets) {
+      const known = this.#fleets.get(name) ?? [];
+      const last = known.at(-1);
+      if (last?.record === record) continue;
+      if (last !== undefined) last.untilMs = nowMs;
+      const recent = known.filter(({ untilMs }) => untilMs > nowMs - COMMIT_MS);
+      this.#fleets.set(name, [...recent, { record, untilMs: Number.POSITIVE_INFINITY }]);
+    }
+  }
+
+  lately({ fleet }: OrderedInstance, nowMs: number): readonly FleetRecord[] {
+    const known = this.#fleets.get(fleet) ?? [];
+    return known.filter(({ untilMs }) => untilMs > nowMs - COMMIT_MS).map(({ record }) => record);
+  }
+}
+
 function isReplaced(
   one: OrderedInstance,
   instances: readonly OrderedInstance[],
-  { fleets }: ControlState,
+  records: readonly FleetRecord[],
 ): boolean {
-  const record = fleets.get(one.fleet)?.value;
-  const wish = record?.wishes.find(({ index }) => index === one.index);
-  const isToEnd =
-    record?.template !== one.template || one.incarnation < (wish?.minIncarnation ?? 0);
+  const isToEnd = records.some(({ template, wishes }) => {
+    const wish = wishes.find(({ index }) => index === one.index);
+    return template !== one.template || one.incarnation < (wish?.minIncarnation ?? 0);
+  });
   const isFollowed = instances.some(
     (next) =>
       next.name === one.name && next.incarnation > one.incarnation && next.desired === "run",
