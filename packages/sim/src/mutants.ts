@@ -86,12 +86,12 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a new incarnation does not wait for the older one to end",
     invariant: "I2",
-    seed: 7,
+    seed: 74,
     patches: [
       replaced(
         "fleet/src/reconcile/decide.ts",
-        "entry.host !== except?.host &&",
-        "entry.host === except?.host &&",
+        "if (blocking !== undefined) return",
+        "if (blocking !== undefined && blocking.host === except?.host) return",
       ),
       replaced(
         "fleet/src/reconcile/decide.ts",
