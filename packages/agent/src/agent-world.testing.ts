@@ -86,6 +86,8 @@ const nameOf = (index: number): InstanceName => instanceName(FLEET.name, index);
 export class MemoryStateDir implements StateDir {
   readonly files = new Map<string, Uint8Array>();
   isFull = false;
+  /** A file of this name is never written, and no error tells so. */
+  hangsOn: string | undefined;
 
   async read(name: string): Promise<Uint8Array | undefined> {
     return this.files.get(name);
@@ -93,6 +95,7 @@ export class MemoryStateDir implements StateDir {
 
   async write(name: string, content: Uint8Array): Promise<void> {
     if (this.isFull) throw new Error("ENOSPC: no space left on device");
+    if (name === this.hangsOn) await Promise.withResolvers<never>().promise;
     this.files.set(name, content);
   }
 

@@ -425,6 +425,15 @@ test("an agent that restarts without a lease assumes one as long as the last", a
   expect(world.states()).toEqual({ "web-0000.1": "exited" });
 });
 
+test("a disk that hangs on the length of the lease does not cost the lease", async () => {
+  await using world = new AgentWorld();
+  world.stateDir.hangsOn = "lease.json";
+  await world.order([{}], { onIsolation: "stop" });
+  world.start();
+  await world.clock.advance(30_000);
+  expect(world.states()).toEqual({ "web-0000.1": "ready" });
+});
+
 test("a lease on disk that cannot be read is kept aside, and the usual one assumed", async () => {
   await using world = new AgentWorld();
   world.stateDir.files.set("lease.json", Buffer.from('{"leaseMs":"long"}'));

@@ -60,6 +60,8 @@ export class Lease {
   #isGranted = false;
   /** As it is on disk; undefined where it is not. */
   #keptMs: number | undefined;
+  /** The write that is under way; it does not reject. */
+  #keeping: Promise<void> | undefined;
   /** When it can no longer be relied on, on the monotonic clock. */
   #usableUntilMs: number;
 
@@ -118,7 +120,8 @@ export class Lease {
         log.info("the lease is held", { epoch: grant.epoch, leaseMs: grant.leaseMs });
         onGained();
       }
-      if (grant.leaseMs !== this.#keptMs) await this.#keep(grant.leaseMs);
+      // Beside the heartbeats: a disk that hangs must not cost the lease.
+      if (grant.leaseMs !== this.#keptMs) this.#keeping ??= this.#keep(grant.leaseMs);
     } catch (error) {
       signal.throwIfAborted();
       log.debug("no answer to a heartbeat", { state: this.state, error });
@@ -133,6 +136,8 @@ export class Lease {
       this.#keptMs = leaseMs;
     } catch (error) {
       log.debug("the length of the lease cannot be kept", { leaseMs, error });
+    } finally {
+      this.#keeping = undefined;
     }
   }
 }
