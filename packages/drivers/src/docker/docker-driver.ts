@@ -1,6 +1,6 @@
 /** Containers on the host's Docker daemon. The daemon is the only memory (D1). */
 import { Readable } from "node:stream";
-import { type Clock, runtimeName } from "@evm/fleet";
+import { type Clock, type ContainerTemplate, runtimeName } from "@evm/fleet";
 import type { ContainerInspectInfo } from "dockerode";
 import {
   type ConsoleSession,
@@ -19,7 +19,7 @@ import { containerOptions } from "./container-options.ts";
 import { openConsole } from "./docker-console.ts";
 import { DockerEngine } from "./docker-engine.ts";
 import { alreadySo } from "./docker-error.ts";
-import { DockerImages, type GetContext } from "./docker-images.ts";
+import { DockerImages, type GetContext, referenceOf } from "./docker-images.ts";
 import { probeDocker } from "./docker-probe.ts";
 import { stopContainer } from "./docker-stop.ts";
 import { watchContainers } from "./docker-watch.ts";
@@ -74,6 +74,23 @@ class DockerDriver implements Driver {
       throw new DriverError("invalid", `${doing}: Docker runs containers, not a ${template.kind}`);
     }
     if (await this.#isPrepared(spec, doing, options.signal)) return;
+    try {
+      await this.#create(spec, template, doing, options);
+    } catch (error) {
+      // What was built for it may never get a container that takes it along.
+      const { aborted } = options.signal;
+      const reference = referenceOf(template.source);
+      if (aborted) await this.#images.release(reference, doing, new AbortController().signal);
+      throw error;
+    }
+  }
+
+  async #create(
+    spec: InstanceSpec,
+    template: ContainerTemplate,
+    doing: string,
+    options: PrepareOptions,
+  ): Promise<void> {
     const image = await this.#images.ensure(template.source, options);
     const create = containerOptions(spec, template, { image, owner: this.#owner });
     try {

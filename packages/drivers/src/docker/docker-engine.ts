@@ -1,4 +1,5 @@
 /** The Docker daemon, with what dockerode lacks: deadlines, one kind of error, streams that end. */
+import { Readable } from "node:stream";
 import type { Clock } from "@evm/fleet";
 import Dockerode, { type ContainerInspectInfo } from "dockerode";
 import { cancelled, DriverError } from "../driver.ts";
@@ -71,16 +72,22 @@ export class DockerEngine {
     open: Work<NodeJS.ReadableStream>,
     deadlineMs?: number,
   ): AsyncGenerator<Uint8Array> {
-    const leaving = new AbortController();
-    const life = AbortSignal.any([signal, leaving.signal]);
+    const opened = await this.call(doing, signal, open, deadlineMs);
+    // Not by the request's own signal: one that fires when the answer has just ended makes Node
+    // throw an error that nobody can catch.
+    const leave = () => {
+      if (opened instanceof Readable) opened.destroy();
+    };
+    signal.addEventListener("abort", leave, { once: true });
+    if (signal.aborted) leave();
     try {
-      const opened = await this.call(doing, signal, (docker) => open(docker, life), deadlineMs);
       for await (const piece of opened)
         yield typeof piece === "string" ? Buffer.from(piece) : piece;
     } catch (error) {
       throw signal.aborted ? cancelled(doing, signal, error) : toDriverError(doing, error);
     } finally {
-      leaving.abort();
+      signal.removeEventListener("abort", leave);
+      leave();
     }
   }
 

@@ -98,6 +98,19 @@ test("a Dockerfile is built once per context; its image goes with the last conta
   expect(await built()).toBe("");
 });
 
+test("what was built for an instance that is not wanted any more goes at once", async () => {
+  const { context, source } = await contextOf({
+    "deploy/Dockerfile": "FROM evm/busybox:1\nLABEL of=nobody\n",
+  });
+  const leaving = new AbortController();
+  const onProgress = (text: string) => {
+    if (text.includes("Successfully tagged")) leaving.abort();
+  };
+  const left = bench(context).prepare(25, source, { signal: leaving.signal, onProgress });
+  await expect(left).rejects.toMatchObject({ code: "cancelled" });
+  expect(await daemon.cli("images", "--quiet", "evm-build")).toBe("");
+});
+
 test("a build that fails is a wrong order, and its last output is told", async () => {
   const { context, source } = await contextOf({
     "deploy/Dockerfile": "FROM evm/busybox:1\nRUN echo the reason && false\n",

@@ -1,8 +1,9 @@
 /**
  * The daemon's images: pulled or built where they are missing, once however many callers wait. The
  * tag of a built image tells what it was built from, so the daemon's own list is the build cache.
- * A built image goes with the last container made from it; nothing removes what was pulled, which
- * may be others': `docker image prune --all` does.
+ * A built image goes with the last container made from it, or with the only one that was to be made
+ * and is not; nothing removes what was pulled, which may be others': `docker image prune --all`
+ * does.
  */
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
@@ -128,7 +129,8 @@ export class DockerImages {
   }
 }
 
-function referenceOf(source: ContainerSource): string {
+/** @throws DriverError "invalid" where what is declared is no reference */
+export function referenceOf(source: ContainerSource): string {
   if (source.kind === "build") return tagOf(source);
   if (REFERENCE.test(source.reference)) return source.reference;
   const expected = 'expected one like "registry.example.org/team/app:1.2"';
