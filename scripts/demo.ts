@@ -44,13 +44,16 @@ async function main(): Promise<number> {
     ...leftovers(dev.host),
     ...builtImages().filter((id) => !imagesBefore.includes(id)),
   ];
-  if (left.length > 0) failure ??= new Error(`left behind: ${left.join(", ")}`);
-  if (code !== 0) failure ??= new Error(`evm dev ended with code ${code}`);
-  if (failure === undefined || (interrupted.signal.aborted && left.length === 0)) {
+  const failures = interrupted.signal.aborted ? [] : failure === undefined ? [] : [failure];
+  if (left.length > 0) failures.push(new Error(`left behind: ${left.join(", ")}`));
+  if (code !== 0) failures.push(new Error(`evm dev ended with code ${code}`));
+  if (failures.length === 0) {
     console.log("Nothing of EVM is left on this machine.");
     return 0;
   }
-  console.error(`The demo failed: ${failure instanceof Error ? failure.message : String(failure)}`);
+  for (const failed of failures) {
+    console.error(`The demo failed: ${failed instanceof Error ? failed.message : String(failed)}`);
+  }
   return 1;
 }
 
