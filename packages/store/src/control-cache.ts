@@ -13,8 +13,12 @@ import type { ControlState, Epoch, Versioned } from "./store.ts";
 
 /** Values by key. Remembers the revisions of removals: creating anew must name them (S3). */
 export class Table<Key, Value> {
-  readonly #live = new SnapshotMap<Key, Versioned<Value>>();
+  readonly #live: SnapshotMap<Key, Versioned<Value>>;
   readonly #removals = new Map<Key, number>();
+
+  constructor(values: ReadonlyMap<Key, Versioned<Value>> = new Map()) {
+    this.#live = new SnapshotMap(values);
+  }
 
   get(key: Key): Value | undefined {
     return this.#live.get(key)?.value;
@@ -46,12 +50,22 @@ export class Table<Key, Value> {
 }
 
 export class ControlCache {
-  readonly fleets = new Table<FleetName, FleetRecord>();
-  readonly images = new Table<ImageName, Image>();
-  readonly hosts = new Table<HostName, HostRecord>();
-  readonly orders = new Table<HostName, Orders>();
-  epoch: Epoch = { epoch: 0, base: 0, leader: "" };
-  revision = 0;
+  readonly fleets: Table<FleetName, FleetRecord>;
+  readonly images: Table<ImageName, Image>;
+  readonly hosts: Table<HostName, HostRecord>;
+  readonly orders: Table<HostName, Orders>;
+  epoch: Epoch;
+  revision: number;
+
+  /** @param state what it begins with; nothing by default */
+  constructor({ revision, epoch, fleets, images, hosts, orders }: Partial<ControlState> = {}) {
+    this.revision = revision ?? 0;
+    this.epoch = epoch ?? { epoch: 0, base: 0, leader: "" };
+    this.fleets = new Table(fleets);
+    this.images = new Table(images);
+    this.hosts = new Table(hosts);
+    this.orders = new Table(orders);
+  }
 
   state(): ControlState {
     return {

@@ -1,7 +1,11 @@
 /** A map that hands out what it holds as an immutable whole, copied only after a change. */
 export class SnapshotMap<Key, Value> {
-  readonly #entries = new Map<Key, Value>();
+  readonly #entries: Map<Key, Value>;
   #snapshot: ReadonlyMap<Key, Value> | undefined;
+
+  constructor(entries: Iterable<readonly [Key, Value]> = []) {
+    this.#entries = new Map(entries);
+  }
 
   get(key: Key): Value | undefined {
     return this.#entries.get(key);

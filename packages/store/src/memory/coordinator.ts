@@ -33,16 +33,20 @@ import type { World } from "./world.ts";
 
 /** A coordinator's view of an in-memory store. */
 export class MemoryCoordinator extends MemoryClient implements CoordinatorStore {
+  /** Of the control state when it connected. */
+  readonly #life: number;
+
   constructor(world: World, id: string) {
     super(world, coordinatorKey(id));
+    this.#life = world.life;
   }
 
   control(): ControlState {
-    return this.world.known(this.participant).control;
+    return this.world.known(this.participant, this.#life).control;
   }
 
   reports(): ReadonlyMap<HostName, Report> {
-    return this.world.known(this.participant).reports;
+    return this.world.known(this.participant, this.#life).reports;
   }
 
   async caughtUp(revision: number, signal: AbortSignal): Promise<void> {

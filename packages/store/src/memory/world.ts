@@ -57,8 +57,10 @@ export type Known = {
 };
 
 export class World {
-  readonly control = new ControlCache();
-  readonly reports = new SnapshotMap<HostName, Report>();
+  control = new ControlCache();
+  readonly #reports = new SnapshotMap<HostName, Report>();
+  /** What was there when the control state was lost, each time that it was. */
+  readonly #lives: Known[] = [];
   readonly blobs = new Map<Digest, readonly Uint8Array[]>();
   readonly events = new EventLog();
   readonly wakeups = new Wakeups();
@@ -75,9 +77,32 @@ export class World {
     return !this.#cut.has(participant);
   }
 
-  /** What a participant sees: the present, or while cut off what it saw last. */
-  known(participant: Participant): Known {
-    return this.#cut.get(participant) ?? this.#present();
+  /** Counts the losses of the control state. */
+  get life(): number {
+    return this.#lives.length;
+  }
+
+  /**
+   * What a participant sees: the present, or while cut off what it saw last.
+   *
+   * @param life in which it connected: it follows no control state that went back
+   */
+  known(participant: Participant, life: number): Known {
+    const known = this.#cut.get(participant) ?? this.#present();
+    const kept = this.#lives[life];
+    if (kept === undefined || kept.control.revision < known.control.revision) return known;
+    return { control: kept.control, reports: new Map([...kept.reports, ...known.reports]) };
+  }
+
+  /** The control state is that of a backup from now on, or nothing is left, of reports neither. */
+  loseControl(backup: ControlState | undefined): void {
+    this.#lives.push(this.#present());
+    this.control = new ControlCache(backup);
+    if (backup === undefined) {
+      for (const host of this.#reports.snapshot().keys()) this.#reports.delete(host);
+    }
+    this.wakeups.wakeAll();
+    for (const wakeups of this.#ordersWakeups.values()) wakeups.wakeAll();
   }
 
   disconnect(participant: Participant): void {
@@ -187,7 +212,7 @@ export class World {
   }
 
   putReport(report: Report): void {
-    this.reports.set(report.host, report);
+    this.#reports.set(report.host, report);
     this.wakeups.wakeAll();
   }
 
@@ -210,7 +235,7 @@ export class World {
   }
 
   #present(): Known {
-    return { control: this.control.state(), reports: this.reports.snapshot() };
+    return { control: this.control.state(), reports: this.#reports.snapshot() };
   }
 
   #nextEpoch(leader: string, base: number): { revision: number; epoch: number } {
