@@ -26,7 +26,7 @@ import {
   StoreError,
   type Write,
 } from "@evm/store";
-import { errorText } from "@evm/telemetry";
+import { errorText, withDeadline } from "@evm/telemetry";
 import type { ApiContext } from "./api/context.ts";
 
 /**
@@ -71,7 +71,7 @@ export async function restoreCluster(
   const views = new Map<HostName, HostView>(snapshot.hosts.map((view) => [view.name, view]));
   const names = [...new Set([...views.keys(), ...kept.hosts.map(({ name }) => name)])].sort();
   const left = parseWithout(without, names);
-  const { answers, failures } = await askAll(store, names, signal);
+  const { answers, failures } = await askAll(context, names, signal);
   assertAnswered(failures, left);
   const silent = new Map(
     [...failures.keys()].map((name): [HostName, Applied] => {
@@ -131,7 +131,7 @@ type Answers = {
 };
 
 async function askAll(
-  store: CoordinatorStore,
+  { store, clock }: ApiContext,
   names: readonly HostName[],
   signal: AbortSignal,
 ): Promise<Answers> {
@@ -139,7 +139,9 @@ async function askAll(
   const failures = new Map<HostName, string>();
   const askOne = async (name: HostName): Promise<void> => {
     try {
-      answers.set(name, await ask(store, name, signal));
+      const doing = `asking ${name} for its orders`;
+      const deadline = { clock, ms: ANSWER_TIMEOUT_MS, signal, doing };
+      answers.set(name, await withDeadline(deadline, (limited) => ask(store, name, limited)));
     } catch (error) {
       signal.throwIfAborted();
       failures.set(name, errorText(error));
@@ -157,8 +159,7 @@ async function ask(
   name: HostName,
   signal: AbortSignal,
 ): Promise<Orders | undefined> {
-  const within = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
-  await using stream = await store.openVerb(name, "orders", new Uint8Array(), within);
+  await using stream = await store.openVerb(name, "orders", new Uint8Array(), signal);
   const pieces: Uint8Array[] = [];
   for await (const piece of stream.incoming) pieces.push(piece);
   if (pieces.length === 0) return undefined;
