@@ -25,7 +25,7 @@ import type {
   WriteOutcome,
 } from "@evm/store";
 import { Link, type LinkOptions, NEVER, REQUEST_TIMEOUT_MS } from "./link.ts";
-import { STORE } from "./network.ts";
+import { hostAddress, STORE } from "./network.ts";
 
 type Known = {
   readonly control: ControlState;
@@ -145,14 +145,16 @@ export class CoordinatorLink extends Link<CoordinatorStore> implements Coordinat
     this.network.onPing({ endpoint: this.endpoint, call }, signal);
   }
 
-  /** Logs and consoles are no state, and not simulated. */
   openVerb(
     host: HostName,
     verb: HostVerb,
     request: Uint8Array,
     signal: AbortSignal,
   ): Promise<HostStream> {
-    return this.server.openVerb(host, verb, request, signal);
+    const asked = { to: hostAddress(host), verb, request, signal };
+    return this.wait<HostStream>(`${verb} of host ${host}`, signal, REQUEST_TIMEOUT_MS, (settle) =>
+      this.network.verbs.open(this.endpoint, asked, settle),
+    );
   }
 
   #present(): Known {

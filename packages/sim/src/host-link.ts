@@ -1,5 +1,5 @@
 import type { Heartbeat, HostName, LeaseGrant, Orders, Report } from "@evm/fleet";
-import type { HostStore } from "@evm/store";
+import type { HostStore, HostVerb, VerbHandler } from "@evm/store";
 import { Link, type LinkOptions, NEVER } from "./link.ts";
 import { STORE } from "./network.ts";
 
@@ -42,6 +42,7 @@ export class HostLink extends Link<HostStore> implements HostStore {
     return promise;
   }
 
-  /** Logs and consoles are no state, and not simulated. */
-  serveVerb(): void {}
+  serveVerb(verb: HostVerb, handler: VerbHandler, signal: AbortSignal): void {
+    this.network.verbs.serve(this.endpoint, verb, handler, signal);
+  }
 }

@@ -8,7 +8,7 @@ import { DriverPort } from "./driver-port.ts";
 import { HostLink } from "./host-link.ts";
 import { NEVER } from "./link.ts";
 import { Machinery } from "./machinery.ts";
-import type { Network } from "./network.ts";
+import { hostAddress, type Network } from "./network.ts";
 import type { Excuse } from "./oracles/truth.ts";
 import { SimulatedProcess } from "./process.ts";
 import type { SeededRandom } from "./seeded-random.ts";
@@ -81,7 +81,7 @@ export class SimulatedHost {
 
   /** Its name on the network. */
   get address(): string {
-    return `host/${this.name}`;
+    return hostAddress(this.name);
   }
 
   /** The life of its agent; undefined while that is dead. */

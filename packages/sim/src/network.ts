@@ -7,9 +7,12 @@ import type { Heartbeat, HostName, LeaseGrant, Orders, Ping } from "@evm/fleet";
 import type { SimulatedProcess } from "./process.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { Timeline } from "./timeline.ts";
+import { Verbs } from "./verbs.ts";
 
 /** The store's own name on the network. */
 export const STORE = "store";
+/** A host's. */
+export const hostAddress = (host: HostName): string => `host/${host}`;
 /** The side of the store, where everybody is unless cut off. */
 const STORE_SIDE = 0;
 
@@ -67,6 +70,7 @@ export class Network {
   conditions: Conditions = CALM;
   readonly timeline: Timeline;
   readonly random: SeededRandom;
+  readonly verbs = new Verbs(this);
   /** Of those that are cut off: the side of the last cut is where they are. */
   readonly #sides = new Map<string, number[]>();
   readonly #deaf = new Set<string>();

@@ -36,3 +36,5 @@ export {
   MAX_ORDERS_BYTES,
   StoreError,
 } from "./store.ts";
+export type { Frame } from "./verb-stream.ts";
+export { failOnAbort, runHandler, VerbStream } from "./verb-stream.ts";
