@@ -28,6 +28,8 @@ export default defineConfig({
         test: {
           name: "unit",
           setupFiles: ["test/support/property-seed.ts"],
+          // Files of one worker share their modules: to load them anew takes longer than the tests.
+          isolate: false,
           // Against tests that hang; a busy machine takes its time to start a program.
           testTimeout: 60_000,
           include: ["packages/**/*.test.ts", "scripts/**/*.test.ts", "test/**/*.test.ts"],

@@ -12,7 +12,7 @@ const STEPS: readonly (readonly [title: string, ...command: string[]])[] = [
   ["fast tests", "vitest", "run", "--project", "unit"],
 ];
 
-/** All steps together take two minutes on two idle cores; one that takes longer than this hangs. */
+/** All steps together take a minute on two idle cores; one that takes longer than this hangs. */
 const STEP_TIMEOUT_MS = 360_000;
 
 const root = fileURLToPath(new URL("..", import.meta.url));

@@ -44,7 +44,8 @@ async function main(): Promise<number> {
     ...leftovers(dev.host),
     ...builtImages().filter((id) => !imagesBefore.includes(id)),
   ];
-  const failures = interrupted.signal.aborted ? [] : failure === undefined ? [] : [failure];
+  const hasFailed = failure !== undefined && !interrupted.signal.aborted;
+  const failures = hasFailed ? [failure] : [];
   if (left.length > 0) failures.push(new Error(`left behind: ${left.join(", ")}`));
   if (code !== 0) failures.push(new Error(`evm dev ended with code ${code}`));
   if (failures.length === 0) {
