@@ -116,6 +116,8 @@ export class AgentWorld implements AsyncDisposable {
   readonly log: string[] = [];
   /** What the leader grants; undefined: it does not answer. */
   leaseMs: number | undefined = 6_000;
+  /** How many heartbeats were heard. */
+  heartbeats = 0;
   kinds: readonly TemplateKind[] = ["container", "vm"];
   pool: PoolStatus = {
     name: "main",
@@ -137,11 +139,11 @@ export class AgentWorld implements AsyncDisposable {
     this.runtime = new FakeRuntime({ clock, random, program: () => program });
     this.store = this.#memory.host(HOST);
     this.coordinator = this.#memory.coordinator("c1");
-    this.coordinator.onHeartbeat(
-      () =>
-        this.leaseMs === undefined ? undefined : { epoch: this.#epoch, leaseMs: this.leaseMs },
-      this.#end.signal,
-    );
+    this.coordinator.onHeartbeat(() => {
+      this.heartbeats += 1;
+      if (this.leaseMs === undefined) return undefined;
+      return { epoch: this.#epoch, leaseMs: this.leaseMs };
+    }, this.#end.signal);
   }
 
   /** Takes the lead with a newer epoch. */

@@ -425,6 +425,29 @@ test("an agent that restarts without a lease assumes one as long as the last", a
   expect(world.states()).toEqual({ "web-0000.1": "exited" });
 });
 
+test("heartbeats follow the lease, and come every second until there is one", async () => {
+  await using world = new AgentWorld();
+  const heardIn = async (ms: number) => {
+    const before = world.heartbeats;
+    await world.clock.advance(ms);
+    return world.heartbeats - before;
+  };
+  await world.order([{}], { onIsolation: "stop" });
+  world.leaseMs = undefined;
+  world.start();
+  expect(await heardIn(10_500)).toBe(11);
+  world.leaseMs = 5_000;
+  expect(await heardIn(10_000)).toBe(10);
+  world.leaseMs = 60_000;
+  expect(await heardIn(60_000)).toBe(6);
+  world.leaseMs = undefined;
+  // Until the next is due, then every second.
+  expect(await heardIn(20_000)).toBeGreaterThanOrEqual(10);
+  expect(world.states()).toEqual({ "web-0000.1": "ready" });
+  await world.clock.advance(40_000);
+  expect(world.states()).toEqual({ "web-0000.1": "exited" });
+});
+
 test("a disk that hangs on the length of the lease does not cost the lease", async () => {
   await using world = new AgentWorld();
   world.stateDir.hangsOn = "lease.json";

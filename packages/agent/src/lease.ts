@@ -1,6 +1,6 @@
 /**
  * The leader's promise that nobody else is ordered to run this host's instances, as the host sees
- * it: asked for every second, counted on the monotonic clock from when it was asked for.
+ * it: asked for again and again, counted on the monotonic clock from when it was asked for.
  *
  * It matters only to fleets with `onIsolation: stop`: their instances are started only while the
  * lease is held, and stopped before it ends, while the coordinator waits for its end and a margin
@@ -22,7 +22,10 @@ import type { StateDir } from "./state-dir.ts";
 const FILE = "lease.json";
 const fileSchema = z.object({ leaseMs: z.number().positive() });
 
+/** Until there is an answer, and at least between any two heartbeats. */
 const HEARTBEAT_MS = 1_000;
+/** Such a share of a lease after it was granted the next is sent: several may be lost. */
+const HEARTBEAT_SHARE = 1 / 6;
 /** An answer takes milliseconds; a late one is as good as none, the next heartbeat is due. */
 const ANSWER_TIMEOUT_MS = 900;
 /** What two quartz clocks differ by at most, with a factor of ten to spare. */
@@ -101,18 +104,20 @@ export class Lease {
     const { clock } = this.#options;
     while (!signal.aborted) {
       const sentAtMs = clock.monotonicMs();
-      await this.#beat(sentAtMs, signal);
-      await clock.sleep(sentAtMs + HEARTBEAT_MS - clock.monotonicMs(), signal);
+      const leaseMs = (await this.#beat(sentAtMs, signal)) ?? 0;
+      const pauseMs = Math.max(HEARTBEAT_MS, leaseMs * HEARTBEAT_SHARE);
+      await clock.sleep(sentAtMs + pauseMs - clock.monotonicMs(), signal);
     }
   }
 
-  async #beat(sentAtMs: number, signal: AbortSignal): Promise<void> {
+  /** @returns how long a lease it was granted, in milliseconds; undefined where it was not */
+  async #beat(sentAtMs: number, signal: AbortSignal): Promise<number | undefined> {
     const { store, clock, log, applied, onGained } = this.#options;
     const heartbeat = { host: store.host, ...applied() };
     const deadline = { clock, ms: ANSWER_TIMEOUT_MS, signal, doing: "sending a heartbeat" };
     try {
       const grant = await withDeadline(deadline, (limited) => store.heartbeat(heartbeat, limited));
-      if (grant === undefined) return;
+      if (grant === undefined) return undefined;
       const before = this.state;
       this.#isGranted = true;
       this.#usableUntilMs = usableUntilMs(sentAtMs, grant.leaseMs);
@@ -122,9 +127,11 @@ export class Lease {
       }
       // Beside the heartbeats: a disk that hangs must not cost the lease.
       if (grant.leaseMs !== this.#keptMs) this.#keeping ??= this.#keep(grant.leaseMs);
+      return grant.leaseMs;
     } catch (error) {
       signal.throwIfAborted();
       log.debug("no answer to a heartbeat", { state: this.state, error });
+      return undefined;
     }
   }
 

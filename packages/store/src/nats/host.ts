@@ -18,7 +18,7 @@ import { Link, REQUEST_DEADLINE_MS } from "./link.ts";
 import { bucketStream, checkServerVersion } from "./streams.ts";
 import { VerbServer } from "./verb-transport.ts";
 
-/** Below the second between two heartbeats. */
+/** Below the least time between two heartbeats, a second. */
 const HEARTBEAT_DEADLINE_MS = 900;
 
 export type HostOptions = {

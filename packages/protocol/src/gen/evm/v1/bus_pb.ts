@@ -13,7 +13,8 @@ export const file_evm_v1_bus: GenFile = /*@__PURE__*/
   fileDesc("ChBldm0vdjEvYnVzLnByb3RvEgZldm0udjEiPAoJSGVhcnRiZWF0EgwKBGhvc3QYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoBBINCgVlcG9jaBgDIAEoBCItCgpMZWFzZUdyYW50Eg0KBWVwb2NoGAEgASgEEhAKCGxlYXNlX21zGAIgASgNIiUKBFBpbmcSDQoFZXBvY2gYASABKAQSDgoGbGVhZGVyGAIgASgJInYKD0hvc3RMb2dzUmVxdWVzdBIQCghpbnN0YW5jZRgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoDRIXCgp0YWlsX2xpbmVzGAMgASgNSACIAQESFAoMaXNfZm9sbG93aW5nGAQgASgIQg0KC190YWlsX2xpbmVzIjsKEkhvc3RDb25zb2xlUmVxdWVzdBIQCghpbnN0YW5jZRgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoDWIGcHJvdG8z");
 
 /**
- * A host's sign of life, every second on `heartbeat.<host>`; answered by the leader.
+ * A host's sign of life on `heartbeat.<host>`; answered by the leader. Sent each second until there
+ * is an answer, then six times in a lease, at most once a second.
  *
  * @generated from message evm.v1.Heartbeat
  */
