@@ -105,8 +105,7 @@ export class HistoryKeeper {
     const { clock } = this.#options;
     while (!signal.aborted) {
       await this.save();
-      await clock.sleep(MIN_INTERVAL_MS, signal);
-      await this.#wake.wait(IDLE_MS, clock, signal);
+      await this.#wake.wait(IDLE_MS, clock, signal, MIN_INTERVAL_MS);
     }
   }
 

@@ -58,8 +58,7 @@ export class HostStatus {
       if (this.#view !== undefined) this.#tellFetched(this.#view.pools, pools);
       this.#view = { drivers: statuses, pools };
       onChange();
-      await clock.sleep(MIN_INTERVAL_MS, signal);
-      await this.#wake.wait(POLL_MS - MIN_INTERVAL_MS, clock, signal);
+      await this.#wake.wait(POLL_MS, clock, signal, MIN_INTERVAL_MS);
     }
   }
 

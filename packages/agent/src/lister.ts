@@ -2,9 +2,8 @@
  * Keeps the listing of one driver current: the only truth on what runs (D1). Each driver has its
  * own, so that one that hangs holds up nothing but its own instances.
  */
-import { isDeepStrictEqual } from "node:util";
 import type { Driver, DriverInstance } from "@evm/drivers";
-import type { Clock } from "@evm/fleet";
+import { type Clock, isSame } from "@evm/fleet";
 import { errorText, type Log, Wake } from "@evm/telemetry";
 import { callDriver } from "./driver-call.ts";
 import type { AgentMetrics } from "./metrics.ts";
@@ -86,8 +85,8 @@ export class Lister {
       await this.#list(signal);
       onListed();
       const tookMs = clock.monotonicMs() - begunMs;
-      await clock.sleep(Math.min(Math.max(tookMs, MIN_REST_MS), MAX_REST_MS), signal);
-      await this.#wake.wait(this.#pollMs(), clock, signal);
+      const restMs = Math.min(Math.max(tookMs, MIN_REST_MS), MAX_REST_MS);
+      await this.#wake.wait(this.#pollMs(), clock, signal, restMs);
     }
   }
 
@@ -108,8 +107,8 @@ export class Lister {
         this.#log.info("the driver lists", { instances: instances.length });
       }
       const { instances: before } = this.#latest;
-      const isSame = before === instances || isDeepStrictEqual(before, instances);
-      this.#latest = { number, instances: isSame ? before : instances, problem: undefined };
+      const listed = isSame(before, instances) ? before : instances;
+      this.#latest = { number, instances: listed, problem: undefined };
     } catch (error) {
       signal.throwIfAborted();
       const problem = `the ${driver.kind} driver cannot list: ${errorText(error)}`;

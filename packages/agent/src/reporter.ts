@@ -3,8 +3,15 @@
  * rest or that new orders are in force, is told at once, out of a small budget; the rest, such as
  * how far a step is, at most once a second.
  */
-import { isDeepStrictEqual } from "node:util";
-import type { Applied, Clock, Labels, Observed, ObservedPhase, Report } from "@evm/fleet";
+import {
+  type Applied,
+  type Clock,
+  isSame,
+  type Labels,
+  type Observed,
+  type ObservedPhase,
+  type Report,
+} from "@evm/fleet";
 import type { HostStore } from "@evm/store";
 import { type Log, Wake, withDeadline } from "@evm/telemetry";
 import { capacityOf, type Machine, type Reserve } from "./capacity.ts";
@@ -116,8 +123,8 @@ export class Reporter {
     const nowMs = this.#options.clock.monotonicMs();
     const ageMs = nowMs - this.#sentAtMs;
     const { reportedAt } = this.#sent;
-    if (isDeepStrictEqual({ ...report, reportedAt }, this.#sent)) return REPEAT_MS - ageMs;
-    const isNews = !isDeepStrictEqual(decisive(report), decisive(this.#sent));
+    if (isSame({ ...report, reportedAt }, this.#sent)) return REPEAT_MS - ageMs;
+    const isNews = !isSame(decisive(report), decisive(this.#sent));
     if (!isNews) return MIN_INTERVAL_MS - ageMs;
     return Math.min(MIN_INTERVAL_MS - ageMs, this.#fullAtMs - nowMs - (BURST - 1) * REFILL_MS);
   }

@@ -5,8 +5,9 @@
  *
  *  W1 An instance is acted on only with a listing that succeeded and was begun after its last step
  *     had ended.
- *  W2 Whatever changes wakes the worker; it also looks by itself every `POLL_MS`. Where nothing
- *     that a pass goes by has changed, it comes to the same, and is not made.
+ *  W2 Whatever changes wakes the worker; it also looks by itself, every `POLL_MS` while anything is
+ *     under way. Where nothing that a pass goes by has changed, it comes to the same, and is not
+ *     made.
  *  W3 A fleet with `onIsolation: stop` is started only under a lease, and stopped before it ends,
  *     as far as its driver answers. What the agent finds running when it starts counts as under
  *     one, for one lease at the most.
@@ -36,6 +37,8 @@ import type { Held, Hold, StepRunner } from "./steps.ts";
 import { keyOf, type Subject, TASK_KINDS, type Task, type Tasks } from "./tasks.ts";
 
 const POLL_MS = 5_000;
+/** Where all is settled: listers poll, and wake it where they find that it is not. */
+const SETTLED_POLL_MS = 15_000;
 /** Spreads what waits for the same moment, as a share of the wait. */
 const JITTER = 0.1;
 /** Wake-ups come in bursts; one pass answers all that come within this time. */
@@ -115,11 +118,10 @@ export class Worker {
     const { clock, metrics } = this.#options;
     while (!signal.aborted) {
       const begunMs = clock.monotonicMs();
-      const nextMs = this.#isSettled() ? this.#untilNext([], clock.now()) : this.#pass();
+      const nextMs = this.#isSettled() ? this.#untilEnding(SETTLED_POLL_MS) : this.#pass();
       this.#passedAtMs = clock.monotonicMs();
       metrics.pass.observe((this.#passedAtMs - begunMs) / 1000);
-      await clock.sleep(MIN_INTERVAL_MS, signal);
-      await this.#wake.wait(nextMs, clock, signal);
+      await this.#wake.wait(nextMs, clock, signal, MIN_INTERVAL_MS);
     }
   }
 
@@ -319,9 +321,14 @@ export class Worker {
   }
 
   #untilNext(held: readonly Held[], now: Instant): number {
-    const { lease, random } = this.#options;
+    const { random } = this.#options;
     const dueMs = Math.min(...held.flatMap(({ hold }) => hold.until ?? [])) - now;
     const jittered = Math.max(0, dueMs) * (1 + JITTER * random());
-    return Math.min(POLL_MS, jittered, lease.remainingMs ?? POLL_MS);
+    return this.#untilEnding(Math.min(POLL_MS, jittered));
+  }
+
+  /** So long, or until the lease ends. */
+  #untilEnding(ms: number): number {
+    return Math.min(ms, this.#options.lease.remainingMs ?? ms);
   }
 }

@@ -15,12 +15,14 @@ import { Camera, type Picture } from "./picture.ts";
 import { type PassOutcome, Planner } from "./planner.ts";
 import { isSucceeded } from "./succeeded.ts";
 
-/** A pass at least this often: liveness changes by the passing of time alone. */
-const PASS_INTERVAL_MS = 500;
+/** A pass so often in a lease at least: liveness changes by the passing of time alone. */
+const PASSES_PER_LEASE = 12;
+/** A leader has to ask the store as often whether it leads. */
+const MAX_PASS_INTERVAL_MS = 500;
 /** Many changes that come at once are planned as one. */
 const PASS_GAP_MS = 20;
-/** How often it is noted that heartbeats can be heard: a small part of a lease. */
-const LISTEN_INTERVAL_MS = 250;
+/** How often in a lease it is noted that heartbeats can be heard. */
+const LISTENS_PER_LEASE = 24;
 /** Nobody reads the gauges more often, and they take a look at every instance. */
 const OBSERVE_INTERVAL_MS = 1_000;
 /** After a rejected commit or a store that is away, up to this much longer by chance. */
@@ -163,11 +165,12 @@ export class Coordinator {
       }
       return { epoch: state.epoch, leaseMs: this.#liveness.leaseMs };
     }, signal);
+    const intervalMs = this.#liveness.leaseMs / LISTENS_PER_LEASE;
     for (;;) {
       const { state, hasFooting } = this.#leadership;
       const canHear = store.isConnected && (state.kind === "following" || hasFooting);
       this.#liveness.listen(clock.monotonicMs(), canHear);
-      await clock.sleep(LISTEN_INTERVAL_MS, signal);
+      await clock.sleep(intervalMs, signal);
     }
   }
 
@@ -185,7 +188,7 @@ export class Coordinator {
       if (this.leadership.kind === "leading") this.#wake.wake();
     }, signal);
     for (;;) {
-      await this.#wake.wait(PASS_INTERVAL_MS, clock, signal);
+      await this.#wake.wait(this.#passIntervalMs(), clock, signal, PASS_GAP_MS);
       try {
         const isSettled = await this.#pass(signal);
         if (!isSettled) await clock.sleep(RETRY_MS * random(), signal);
@@ -194,8 +197,12 @@ export class Coordinator {
         log.warn("a pass failed, trying again", { error });
         await clock.sleep(RETRY_MS * (1 + random()), signal);
       }
-      await clock.sleep(PASS_GAP_MS, signal);
     }
+  }
+
+  #passIntervalMs(): number {
+    const ms = this.#liveness.leaseMs / PASSES_PER_LEASE;
+    return this.leadership.kind === "leading" ? Math.min(ms, MAX_PASS_INTERVAL_MS) : ms;
   }
 
   /** False where the same should be tried again soon. */

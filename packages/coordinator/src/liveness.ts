@@ -41,7 +41,7 @@ export class Liveness {
     this.#heardAt.set(host, atMs);
   }
 
-  /** To be called several times a second: says that this process runs, and whether it can hear. */
+  /** To be called many times in a lease: says that this process runs, and whether it can hear. */
   listen(nowMs: number, canHear: boolean): void {
     const wasPaused = this.#isPaused(nowMs);
     if (!canHear) this.#listeningSinceMs = undefined;

@@ -4,7 +4,7 @@
  * it thaws, and a killed one does and hears nothing any more, as after SIGSTOP and `kill -9`.
  */
 import type { Clock } from "@evm/fleet";
-import { AbortListeners } from "./abort.ts";
+import { onAbort } from "@evm/telemetry";
 import type { Timeline } from "./timeline.ts";
 
 /** What a clock says at the beginning of the world: milliseconds since 1970. */
@@ -21,7 +21,6 @@ export type Machine = {
 export class SimulatedProcess {
   readonly clock: Clock;
   readonly #end = new AbortController();
-  readonly #listeners = new AbortListeners();
   readonly #held: (() => void)[] = [];
   #isFrozen = false;
   #losesMessages = false;
@@ -41,7 +40,7 @@ export class SimulatedProcess {
           reject(signal.reason);
           return promise;
         }
-        const forget = this.#listeners.add(signal, () => {
+        const forget = onAbort(signal, () => {
           cancel();
           reject(signal.reason);
         });
@@ -73,7 +72,7 @@ export class SimulatedProcess {
   /** Waits for an answer from this machine; hears it only while it is not frozen. */
   hear<T>(answer: Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const forget = this.#listeners.add(this.signal, () => reject(this.signal.reason));
+    const forget = onAbort(this.signal, () => reject(this.signal.reason));
     const settle = (act: () => void) => {
       forget();
       this.deliver(act);

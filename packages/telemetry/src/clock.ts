@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "@evm/fleet";
+import { onAbort } from "./on-abort.ts";
 
 /** The machine's own clock. */
 export const systemClock: Clock = {
@@ -32,9 +33,9 @@ export async function withDeadline<T>(
 ): Promise<T> {
   const { clock, ms, signal, doing } = options;
   const limit = new AbortController();
-  const onAbort = () => limit.abort(signal.reason);
-  if (signal.aborted) onAbort();
-  else signal.addEventListener("abort", onAbort, { once: true });
+  const end = () => limit.abort(signal.reason);
+  if (signal.aborted) end();
+  const forget = onAbort(signal, end);
   const cancel = clock.after(ms, () =>
     limit.abort(new DOMException(`${doing}: no answer within ${ms} ms`, "TimeoutError")),
   );
@@ -42,6 +43,6 @@ export async function withDeadline<T>(
     return await work(limit.signal);
   } finally {
     cancel();
-    signal.removeEventListener("abort", onAbort);
+    forget();
   }
 }

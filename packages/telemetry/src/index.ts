@@ -6,6 +6,7 @@ export { createLog, errorText, LOG_LEVELS } from "./log.ts";
 export { ManualClock } from "./manual-clock.ts";
 export type { MetricOptions } from "./metrics.ts";
 export { Metrics } from "./metrics.ts";
+export { onAbort } from "./on-abort.ts";
 export type { ServiceOptions } from "./program.ts";
 export { EXIT, runMain, runService } from "./program.ts";
 export type { Loop } from "./run-together.ts";

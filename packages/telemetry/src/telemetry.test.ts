@@ -3,6 +3,7 @@ import {
   createLog,
   ManualClock,
   Metrics,
+  onAbort,
   runTogether,
   serveTelemetry,
   untilAborted,
@@ -151,4 +152,42 @@ test("loops that run together end together, and the first failure is told", asyn
 
 test("a signal that has fired before ends its waiter at once", async () => {
   await untilAborted(AbortSignal.abort());
+});
+
+test("a loop that is to rest is woken once it has, however often it was woken before", async () => {
+  const clock = new ManualClock();
+  const wake = new Wake();
+  const woken: string[] = [];
+  const wait = async () => {
+    const wasWoken = await wake.wait(1_000, clock, never, 10);
+    woken.push(`${wasWoken} at ${clock.monotonicMs()}`);
+  };
+  wake.wake();
+  const first = wait();
+  wake.wake();
+  await clock.advance(9);
+  expect(woken).toEqual([]);
+  await clock.advance(1);
+  await first;
+  const second = wait();
+  await clock.advance(50);
+  wake.wake();
+  await second;
+  const third = wait();
+  await clock.advance(1_000);
+  await third;
+  expect(woken).toEqual(["true at 10", "true at 60", "false at 1060"]);
+});
+
+test("who listens to a signal is called once, unless it stopped listening", () => {
+  const end = new AbortController();
+  const called: string[] = [];
+  const [first, , third] = ["first", "second", "third", "fourth"].map((text) =>
+    onAbort(end.signal, () => called.push(text)),
+  );
+  first?.();
+  first?.();
+  third?.();
+  end.abort();
+  expect(called.sort()).toEqual(["fourth", "second"]);
 });

@@ -1,4 +1,5 @@
 import type { Clock } from "@evm/fleet";
+import { onAbort } from "./on-abort.ts";
 
 /**
  * A level-triggered wake-up for one loop: any number of calls of `wake` while the loop is busy make
@@ -16,28 +17,35 @@ export class Wake {
   /**
    * Resolves when woken since the last wait, at the latest after `ms`; rejects with the signal.
    *
+   * @param restMs not sooner than after this, however often it is woken
    * @returns true where it was woken
    */
-  async wait(ms: number, clock: Clock, signal: AbortSignal): Promise<boolean> {
+  async wait(ms: number, clock: Clock, signal: AbortSignal, restMs = 0): Promise<boolean> {
     signal.throwIfAborted();
-    if (!this.#isDue) await this.#wakeOrTime(ms, clock, signal);
+    if (!this.#isDue || restMs > 0) await this.#wakeOrTime(ms, clock, signal, restMs);
     const wasWoken = this.#isDue;
     this.#isDue = false;
     return wasWoken;
   }
 
-  async #wakeOrTime(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  async #wakeOrTime(ms: number, clock: Clock, signal: AbortSignal, restMs: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    const cancel = clock.after(ms, resolve);
-    this.#onWake = resolve;
+    const forget = onAbort(signal, () => reject(signal.reason));
+    const restedAtMs = clock.monotonicMs() + restMs;
+    let cancel = clock.after(this.#isDue ? restMs : Math.max(ms, restMs), resolve);
+    this.#onWake = () => {
+      this.#onWake = undefined;
+      cancel();
+      const leftMs = restedAtMs - clock.monotonicMs();
+      if (leftMs <= 0) resolve();
+      else cancel = clock.after(leftMs, resolve);
+    };
     try {
       await promise;
     } finally {
       this.#onWake = undefined;
       cancel();
-      signal.removeEventListener("abort", onAbort);
+      forget();
     }
   }
 }

@@ -52,8 +52,9 @@ export class FakeRuntime {
   readonly #foreign = new Set<string>();
   readonly #entries = new Map<string, FakeInstance>();
   readonly #listeners = new Set<() => void>();
-  /** What `instances` gives, by kind, until something changes. */
+  /** What `instances` gives, by kind: the same array until something of that kind changes. */
   readonly #shown = new Map<TemplateKind | undefined, readonly DriverInstance[]>();
+  readonly #outdated = new Set<TemplateKind | undefined>();
   readonly #views = new WeakMap<FakeLife, DriverInstance>();
   readonly #delays = new Map<FakeVerb, number>();
   readonly #nextFaults = new Map<FakeVerb, FakeFault[]>();
@@ -112,11 +113,14 @@ export class FakeRuntime {
   /** Everything of EVM's, as it truly is: no delay, no fault. Sorted by name, then incarnation. */
   instances(kind?: TemplateKind): readonly DriverInstance[] {
     const known = this.#shown.get(kind);
-    if (known !== undefined) return known;
+    if (known !== undefined && !this.#outdated.has(kind)) return known;
     const shown = [...this.#entries.values()]
       .filter(({ spec }) => kind === undefined || spec.template.kind === kind)
       .map((entry) => this.#viewOf(entry))
       .sort((a, b) => compare(a.name, b.name) || a.incarnation - b.incarnation);
+    this.#outdated.delete(kind);
+    const isSame = known?.length === shown.length && known.every((one, at) => one === shown[at]);
+    if (known !== undefined && isSame) return known;
     this.#shown.set(kind, shown);
     return shown;
   }
@@ -246,7 +250,7 @@ export class FakeRuntime {
   }
 
   #markOverdue(entry: FakeInstance): void {
-    if (entry.life.phase !== "up") return;
+    if (entry.life.phase !== "up" || entry.life.isReady) return;
     entry.life = { ...entry.life, isOverdue: true };
     this.#changed();
   }
@@ -261,7 +265,7 @@ export class FakeRuntime {
   }
 
   #changed(): void {
-    this.#shown.clear();
+    for (const kind of this.#shown.keys()) this.#outdated.add(kind);
     for (const listener of this.#listeners) listener();
   }
 }
