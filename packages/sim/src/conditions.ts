@@ -1,12 +1,15 @@
-/** Faults that are there all the time until the world heals. */
+/** Faults that are there all the time, until the world heals or a spell of them is over. */
 import type { FakeVerb } from "@evm/drivers";
+import type { Draw } from "./episodes.ts";
 import type { SimulatedHost } from "./host.ts";
-import type { Conditions } from "./network.ts";
+import { CALM, type Conditions } from "./network.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { World } from "./world.ts";
 
 /** What a machine's clock may be off by: the bound on which leases rest. */
 const MAX_CLOCK_DRIFT = 0.001;
+/** Of a spell: long enough for updates, and for more than one loss of a host. */
+const SPELL_MS = [12_000, 360_000] as const;
 const VERBS: readonly FakeVerb[] = ["list", "prepare", "start", "stop", "discard"];
 
 type Apply = (world: World, random: SeededRandom) => void;
@@ -37,11 +40,42 @@ export const CONDITIONS = {
   },
 } as const satisfies Readonly<Record<string, Apply>>;
 
-/** Ends what is wrong with runtimes. */
-export function mend({ runtime }: SimulatedHost): void {
-  for (const verb of VERBS) {
-    runtime.setDelay(verb, 0);
-    runtime.failSometimes(verb, { code: "unavailable", isAfterEffect: false }, 0);
+/** What comes with a machine, and does not pass. */
+export const LASTING: ReadonlySet<string> = new Set<keyof typeof CONDITIONS>([
+  ...(["drift", "orphanedVerbs"] as const),
+]);
+
+export type Condition = { readonly kind: string; readonly apply: Apply };
+
+/** Where conditions pass: a spell of some of them, one spell at a time. */
+export function spells(conditions: readonly Condition[]): Draw {
+  let isOn = false;
+  return (world, random) => {
+    const drawn = conditions.filter(() => random.chance(0.5));
+    if (isOn || drawn.length === 0) return undefined;
+    return {
+      what: drawn.map(({ kind }) => kind).join(", "),
+      begin: () => {
+        isOn = true;
+        for (const { apply } of drawn) apply(world, random);
+      },
+      end: () => {
+        isOn = false;
+        calmDown(world);
+      },
+      lengthMs: SPELL_MS,
+    };
+  };
+}
+
+/** Ends what is wrong with the network and with runtimes all the time. */
+export function calmDown({ network, hosts }: World): void {
+  network.conditions = CALM;
+  for (const { runtime } of hosts) {
+    for (const verb of VERBS) {
+      runtime.setDelay(verb, 0);
+      runtime.failSometimes(verb, { code: "unavailable", isAfterEffect: false }, 0);
+    }
   }
 }
 

@@ -95,7 +95,7 @@ export class DriverPort implements Driver {
   ): Promise<T> {
     const { driver, process, outlivesAgent, machinery } = this.#options;
     process.signal.throwIfAborted();
-    await process.hear(machinery.awake(signal));
+    if (machinery.isHung) await process.hear(machinery.awake(signal));
     if (!outlivesAgent) return process.hear(verb(driver, signal));
     const cancel = new AbortController();
     const onAbort = () => {

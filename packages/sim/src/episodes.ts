@@ -14,7 +14,7 @@ export type Episode = {
   readonly what: string;
   readonly begin: () => void;
   readonly end: () => void;
-  /** How long it lasts, drawn by seed between these. */
+  /** How long it lasts under the usual lease, drawn by seed between these. */
   readonly lengthMs?: readonly [least: number, most: number];
 };
 

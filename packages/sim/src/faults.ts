@@ -2,9 +2,8 @@
  * What goes wrong in a world. Each seed switches some kinds on (swarm testing: a run with few kinds
  * reaches what a run with all of them never would) and draws how often and how badly they strike.
  */
-import { CONDITIONS, mend } from "./conditions.ts";
+import { CONDITIONS, type Condition, calmDown, LASTING, spells } from "./conditions.ts";
 import { type Draw, EPISODES, type Episode } from "./episodes.ts";
-import { CALM } from "./network.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { World } from "./world.ts";
 
@@ -12,6 +11,8 @@ import type { World } from "./world.ts";
 const KIND_RATE = [0.08, 0.4] as const;
 /** From a hiccup to longer than a lease and its margin; some kinds last longer. */
 const EPISODE_MS = [200, 20_000] as const;
+/** The lease that these lengths are meant for; they are longer where it is. */
+const USUAL_LEASE_MS = 6_000;
 
 /** Every kind of fault. */
 export const FAULT_KINDS: readonly string[] = [
@@ -22,6 +23,10 @@ export const FAULT_KINDS: readonly string[] = [
 export type FaultOptions = {
   /** Between two of a kind; drawn by kind. */
   readonly gapMs: readonly [least: number, most: number];
+  /** What coordinators grant: faults are about as long. */
+  readonly leaseMs: number;
+  /** True where lasting faults come and go. */
+  readonly hasSpells: boolean;
   /** The only kinds that may be switched on; undefined: any. */
   readonly only: ReadonlySet<string> | undefined;
   /** Episodes that do not strike, by number. */
@@ -50,29 +55,31 @@ export class Faults {
   /** Switches this seed's kinds on; before the world starts. */
   begin(): void {
     const { trace } = this.#world;
+    const passing: Condition[] = [];
     for (const [kind, apply] of Object.entries(CONDITIONS)) {
       const random = this.#drawn(kind);
       if (random === undefined) continue;
+      if (this.#options.hasSpells && !LASTING.has(kind)) {
+        passing.push({ kind, apply });
+        continue;
+      }
       trace.add(`fault ${kind} all along`);
       apply(this.#world, random);
     }
+    if (passing.length > 0) this.#begin("spells", spells(passing), this.#random.fork("spells"));
     for (const [kind, draw] of Object.entries(EPISODES)) {
       const random = this.#drawn(kind);
-      if (random === undefined) continue;
-      const gapMs = random.between(...this.#options.gapMs);
-      trace.add(`fault ${kind} about every ${Math.round(gapMs / 1000)} s`);
-      this.#next(draw, random, gapMs);
+      if (random !== undefined) this.#begin(kind, draw, random);
     }
   }
 
   /** Ends all of them for good; whatever is dead starts. */
   heal(): void {
-    const { network, hosts, trace } = this.#world;
+    const { trace } = this.#world;
     trace.add("everything heals");
     this.#isOver = true;
-    network.conditions = CALM;
     for (const episode of [...this.#open]) this.#end(episode);
-    for (const host of hosts) mend(host);
+    calmDown(this.#world);
     this.#world.start();
   }
 
@@ -85,13 +92,20 @@ export class Faults {
     return random;
   }
 
+  #begin(kind: string, draw: Draw, random: SeededRandom): void {
+    const gapMs = random.between(...this.#options.gapMs);
+    this.#world.trace.add(`fault ${kind} about every ${Math.round(gapMs / 1000)} s`);
+    this.#next(draw, random, gapMs);
+  }
+
   #next(draw: Draw, random: SeededRandom, gapMs: number): void {
     this.#world.timeline.after(gapMs * random.between(0.2, 1.8), () => {
       if (this.#isOver) return;
+      const scale = this.#options.leaseMs / USUAL_LEASE_MS;
       const episode = draw(this.#world, random);
       // Short ones are as likely as long ones, whatever their scale.
       const [least, most] = episode?.lengthMs ?? EPISODE_MS;
-      const ms = least * (most / least) ** random.next();
+      const ms = scale * least * (most / least) ** random.next();
       const number = this.episodes++;
       if (episode !== undefined && !this.#options.without.has(number)) {
         this.#strike(episode, ms, number);

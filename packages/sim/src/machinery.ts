@@ -42,6 +42,10 @@ export class Machinery {
     this.#onLie = onLie;
   }
 
+  get isHung(): boolean {
+    return this.#hung !== undefined;
+  }
+
   /** From now on nothing is answered. */
   hang(): void {
     this.#hung ??= new Set();

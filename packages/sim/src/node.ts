@@ -9,8 +9,8 @@ import type { Trace } from "./trace.ts";
 
 /** A coordinator that starts while it cannot reach the store tries again after this. */
 const CONNECT_RETRY_MS = 1_000;
-/** A shorter freeze leaves time for the heartbeats that were sent meanwhile: half a lease. */
-const PAUSE_MS = 3_100;
+/** A freeze of less than half a lease leaves time for what was sent meanwhile; by its own clock. */
+const TOLERANCE_MS = 100;
 
 export type NodeOptions = {
   readonly id: string;
@@ -87,13 +87,15 @@ export class SimulatedNode {
 
   /** Stops it as by SIGSTOP; returns what lets it go on. */
   freeze(losesMessages: boolean): () => void {
-    const { timeline } = this.#options.network;
+    const { network, lease } = this.#options;
+    const { timeline } = network;
+    const pauseMs = lease.leaseMs / 2 + TOLERANCE_MS;
     const process = this.#life?.process;
     const begunMs = timeline.nowMs;
     process?.freeze(losesMessages);
     return () => {
       process?.thaw();
-      if (timeline.nowMs - begunMs >= PAUSE_MS) this.#listeningSinceMs = timeline.nowMs;
+      if (timeline.nowMs - begunMs >= pauseMs) this.#listeningSinceMs = timeline.nowMs;
     };
   }
 

@@ -17,7 +17,7 @@ import { succession } from "./oracles/succession.ts";
 import type { Scenario } from "./scenario.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { Workload } from "./workload.ts";
-import { LEASE_MS, World, type WorldMetrics } from "./world.ts";
+import { World, type WorldMetrics } from "./world.ts";
 
 const REST_LOOK_MS = 1_000;
 const DISK_MIB = 65_536;
@@ -63,6 +63,7 @@ export async function runSeed(options: RunOptions): Promise<RunOutcome> {
   const random = new SeededRandom(seed);
   const writes = () => workload.acknowledged();
   const vcpuMillis = 1_000 * random.integer(...scenario.vcpus);
+  const { leaseMs } = scenario;
   const excused: Excused = new Map();
   const world: World = new World(
     {
@@ -70,20 +71,22 @@ export async function runSeed(options: RunOptions): Promise<RunOutcome> {
       hosts: scenario.hosts,
       coordinators: scenario.coordinators,
       capacity: { vcpuMillis, memoryMib: scenario.memoryMib, diskMib: DISK_MIB },
+      leaseMs,
       metrics,
       print,
     },
     [
       singleRun(),
       lease(),
-      isolation(LEASE_MS, excused),
+      isolation(leaseMs, excused),
       capacity(),
       data(),
       succession(),
       acknowledged(writes),
       availability(() => world.reports()),
-      calm(() => world.listenedMs()),
+      calm(leaseMs, () => world.listenedMs()),
       brake(
+        leaseMs,
         (host) => world.silentMs(host),
         () => world.reports(),
       ),
@@ -91,7 +94,7 @@ export async function runSeed(options: RunOptions): Promise<RunOutcome> {
   );
   const workload = new Workload({ ...scenario, world, random: random.fork("workload") });
   const faults = new Faults(world, random.fork("faults"), {
-    gapMs: scenario.gapMs,
+    ...scenario,
     only: options.only && new Set(options.only),
     without: new Set(options.without),
   });

@@ -9,12 +9,16 @@ export type Scenario = {
   /** A host's, drawn by seed between these. */
   readonly vcpus: readonly [least: number, most: number];
   readonly memoryMib: number;
+  /** What coordinators grant; faults last the longer for it, so that hosts are lost by them. */
+  readonly leaseMs: number;
   /** How long things go wrong. */
   readonly faultsMs: number;
   /** How long it may take afterwards until all is as declared (I7). */
   readonly restMs: number;
   /** Between two faults of one kind, drawn by seed and kind between these. */
   readonly gapMs: readonly [least: number, most: number];
+  /** True where lasting faults come and go, as bad weather does. */
+  readonly hasSpells: boolean;
   /** Between two things that operators do. */
   readonly pauseMs: readonly [least: number, most: number];
   /** How many extra instances an update may have, at most. */
@@ -26,6 +30,7 @@ export type Scenario = {
  * end, and a rolling update does one after the other.
  */
 const REST_MS = 300_000;
+const LEASE_MS = 6_000;
 
 /** As many faults as can be told apart: finds most in the least time. */
 const SMALL = {
@@ -36,10 +41,30 @@ const SMALL = {
   instances: 7,
   vcpus: [6, 12],
   memoryMib: 16_384,
+  leaseMs: LEASE_MS,
   faultsMs: 60_000,
   restMs: REST_MS,
   gapMs: [3_000, 25_000],
+  hasSpells: false,
   pauseMs: [500, 8_000],
+  maxSurge: 0,
+} as const satisfies Scenario;
+
+/** What operators run: a rack of hosts that has a bad hour. */
+const RACK = {
+  name: "rack",
+  hosts: 50,
+  coordinators: 3,
+  fleets: 14,
+  instances: 1_000,
+  vcpus: [34, 44],
+  memoryMib: 65_536,
+  leaseMs: LEASE_MS,
+  faultsMs: 1_800_000,
+  restMs: 1_200_000,
+  gapMs: [60_000, 600_000],
+  hasSpells: false,
+  pauseMs: [20_000, 180_000],
   maxSurge: 0,
 } as const satisfies Scenario;
 
@@ -56,25 +81,23 @@ export const SCENARIOS = {
     instances: 40,
     vcpus: [8, 14],
     memoryMib: 32_768,
+    leaseMs: LEASE_MS,
     faultsMs: 120_000,
     restMs: REST_MS,
     gapMs: [6_000, 50_000],
+    hasSpells: false,
     pauseMs: [2_000, 20_000],
     maxSurge: 0,
   },
-  /** What operators run: a rack of hosts that has a bad hour. */
-  rack: {
-    name: "rack",
-    hosts: 50,
-    coordinators: 3,
-    fleets: 14,
-    instances: 1_000,
-    vcpus: [34, 44],
-    memoryMib: 65_536,
-    faultsMs: 1_800_000,
-    restMs: 1_200_000,
-    gapMs: [60_000, 600_000],
-    pauseMs: [20_000, 180_000],
-    maxSurge: 0,
+  rack: RACK,
+  /** What only time shows: the rack over a day and a night. */
+  day: {
+    ...RACK,
+    name: "day",
+    leaseMs: 60_000,
+    faultsMs: 86_400_000,
+    gapMs: [1_200_000, 14_400_000],
+    hasSpells: true,
+    pauseMs: [300_000, 3_600_000],
   },
 } as const satisfies Readonly<Record<string, Scenario>>;

@@ -3,8 +3,8 @@ type Event = {
   readonly atMs: number;
   /** Events of one moment happen in the order in which they were scheduled. */
   readonly number: number;
-  readonly act: () => void;
-  isCancelled: boolean;
+  /** Undefined once it is cancelled: what it would act on may be forgotten. */
+  act: (() => void) | undefined;
 };
 
 /** Between two turns of the event loop, for what else this process has to do. */
@@ -24,11 +24,10 @@ export class Timeline {
   /** Calls `act` after `ms`, unless what it returns is called before. */
   after(ms: number, act: () => void): () => void {
     const atMs = this.#nowMs + Math.max(0, ms);
-    const event: Event = { atMs, number: this.#count++, act, isCancelled: false };
-    this.#heap.push(event);
-    this.#rise(this.#heap.length - 1);
+    const event: Event = { atMs, number: this.#count++, act };
+    this.#rise(event);
     return () => {
-      event.isCancelled = true;
+      event.act = undefined;
     };
   }
 
@@ -45,7 +44,7 @@ export class Timeline {
         const event = goesOn() ? this.#next() : undefined;
         if (event === undefined) return resolve();
         this.#nowMs = event.atMs;
-        event.act();
+        event.act?.();
       } catch (error) {
         return reject(error);
       }
@@ -63,7 +62,7 @@ export class Timeline {
 
   #next(): Event | undefined {
     let event = this.#take();
-    while (event?.isCancelled === true) event = this.#take();
+    while (event !== undefined && event.act === undefined) event = this.#take();
     return event;
   }
 
@@ -71,43 +70,43 @@ export class Timeline {
     const first = this.#heap[0];
     const last = this.#heap.pop();
     if (first === undefined || last === undefined || first === last) return first;
-    this.#heap[0] = last;
-    this.#sink();
+    this.#sink(last);
     return first;
   }
 
-  #rise(from: number): void {
-    let at = from;
+  /** Puts it where it belongs above or at the end, which is free. */
+  #rise(event: Event): void {
+    const heap = this.#heap;
+    let at = heap.length;
     while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!this.#swapUnlessOrdered(parent, at)) return;
-      at = parent;
+      const upper = (at - 1) >> 1;
+      const parent = heap[upper];
+      if (parent === undefined || isBefore(parent, event)) break;
+      heap[at] = parent;
+      at = upper;
     }
+    heap[at] = event;
   }
 
-  #sink(): void {
+  /** Puts it where it belongs below or at the beginning, which is free. */
+  #sink(event: Event): void {
+    const heap = this.#heap;
     let at = 0;
     for (;;) {
-      const left = 2 * at + 1;
-      const right = left + 1;
-      const child = this.#isBefore(right, left) ? right : left;
-      if (!this.#swapUnlessOrdered(at, child)) return;
-      at = child;
+      let lower = 2 * at + 1;
+      let child = heap[lower];
+      const other = heap[lower + 1];
+      if (child !== undefined && other !== undefined && isBefore(other, child)) {
+        child = other;
+        lower += 1;
+      }
+      if (child === undefined || isBefore(event, child)) break;
+      heap[at] = child;
+      at = lower;
     }
-  }
-
-  /** True where the lower one was to come first. */
-  #swapUnlessOrdered(upper: number, lower: number): boolean {
-    const [above, below] = [this.#heap[upper], this.#heap[lower]];
-    if (above === undefined || below === undefined || !this.#isBefore(lower, upper)) return false;
-    this.#heap[upper] = below;
-    this.#heap[lower] = above;
-    return true;
-  }
-
-  #isBefore(one: number, other: number): boolean {
-    const [a, b] = [this.#heap[one], this.#heap[other]];
-    if (a === undefined || b === undefined) return a !== undefined;
-    return a.atMs === b.atMs ? a.number < b.number : a.atMs < b.atMs;
+    heap[at] = event;
   }
 }
+
+const isBefore = (a: Event, b: Event): boolean =>
+  a.atMs === b.atMs ? a.number < b.number : a.atMs < b.atMs;

@@ -27,12 +27,11 @@ import { Teller } from "./teller.ts";
 import { Timeline } from "./timeline.ts";
 import { Trace } from "./trace.ts";
 
-export const LEASE_MS = 6_000;
 const LEASE_MARGIN_MS = 1_500;
 /** How often what leaders let wait is looked at: it takes a look at every instance. */
 const REASONS_INTERVAL_MS = 1_000;
-/** How often everything is looked at, whether it changed or not. */
-const FULL_LOOK_MS = 30_000;
+/** How often, in leases, everything is looked at, whether it changed or not. */
+const FULL_LOOK_LEASES = 5;
 
 /** What programs count; one for all worlds, since nothing in a world reads it. */
 export type WorldMetrics = {
@@ -45,6 +44,7 @@ export type WorldOptions = {
   readonly hosts: number;
   readonly coordinators: number;
   readonly capacity: Resources;
+  readonly leaseMs: number;
   readonly metrics: WorldMetrics;
   readonly print: ((line: string) => void) | undefined;
 };
@@ -67,13 +67,16 @@ export class World {
   readonly #reports: () => ReadonlyMap<HostName, Report>;
   /** What leaders decided on that was looked at already. */
   #explained: unknown;
-  #fullLookAtMs = FULL_LOOK_MS;
+  readonly #fullLookMs: number;
+  #fullLookAtMs: number;
   #reasonsAtMs = REASONS_INTERVAL_MS;
 
   constructor(options: WorldOptions, oracles: readonly Oracle[]) {
     const { random, metrics } = options;
     const { timeline } = this;
     this.#oracles = oracles;
+    this.#fullLookMs = FULL_LOOK_LEASES * options.leaseMs;
+    this.#fullLookAtMs = this.#fullLookMs;
     this.trace = new Trace({
       timeline,
       print: options.print,
@@ -116,7 +119,7 @@ export class World {
         random: random.fork(id),
         trace,
         metrics: metrics.coordinator,
-        lease: { leaseMs: LEASE_MS, marginMs: LEASE_MARGIN_MS },
+        lease: { leaseMs: options.leaseMs, marginMs: LEASE_MARGIN_MS },
         onDefect,
       });
     });
@@ -158,7 +161,7 @@ export class World {
 
   /** Shows everything to every oracle. */
   lookAtAll(): Truth {
-    this.#fullLookAtMs = this.timeline.nowMs + FULL_LOOK_MS;
+    this.#fullLookAtMs = this.timeline.nowMs + this.#fullLookMs;
     const truth = this.#observer.lookAtAll();
     this.#look(truth);
     return truth;

@@ -1,8 +1,8 @@
 import type { HostName, OrderedInstance, Report } from "@evm/fleet";
 import { isUp, keyOf, NOWHERE, type Oracle, type Truth } from "./truth.ts";
 
-/** Half a lease, from which on silence counts; a little more by another clock. */
-const SILENT_MS = 3_500;
+/** Silence counts from half a lease on; so much more by another clock. */
+const TOLERANCE_MS = 500;
 /** What coordinators are told; one host is always let go. */
 const MAX_LOST_SHARE = 0.3;
 
@@ -10,15 +10,18 @@ const MAX_LOST_SHARE = 0.3;
  * While more hosts are silent at once than EVM believes to be lost, nothing that runs there is
  * started elsewhere, unless an operator confirmed the loss.
  *
+ * @param leaseMs what coordinators grant
  * @param silentMs for how long the present leader had not heard of a host when it sent its last
  *   commit; undefined where nobody leads
  * @param reports what hosts told last: a confirmation holds until there is another report
  */
 export function brake(
+  leaseMs: number,
   silentMs: (host: HostName) => number | undefined,
   reports: () => ReadonlyMap<HostName, Report>,
 ): Oracle {
   const known = new Set<string>();
+  const silentFromMs = leaseMs / 2 + TOLERANCE_MS;
 
   const look = (truth: Truth): readonly string[] => {
     const begun = truth.changes.orders.flatMap(({ host, instances }) =>
@@ -40,7 +43,7 @@ export function brake(
     });
   };
 
-  const isSilent = (host: HostName): boolean => (silentMs(host) ?? 0) > SILENT_MS;
+  const isSilent = (host: HostName): boolean => (silentMs(host) ?? 0) > silentFromMs;
 
   /** Only those count that were to run something before, and the one that is given up. */
   function tooMany(left: HostName, truth: Truth, fresh: ReadonlySet<string>): string | undefined {

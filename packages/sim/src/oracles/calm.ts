@@ -1,15 +1,19 @@
 import { isUp, keyOf, NOWHERE, type Oracle, type Truth } from "./truth.ts";
 
-/** A leader that gives hosts up has listened for a lease; a little less by its own clock. */
-const LISTENED_MS = 5_900;
+/**
+ * A leader that gives hosts up has listened for a lease: such a share less by its own clock, and
+ * for it looks only now and then whether it can hear.
+ */
+const TOLERANCE = 0.05;
 
 /**
  * An outage alone makes no host lost: a leader gives one up only after it could hear it for as long
  * as a lease lasts.
  *
+ * @param leaseMs what coordinators grant
  * @param listened for how long the present leader could hear hosts when it sent its last commit
  */
-export function calm(listened: () => number | undefined): Oracle {
+export function calm(leaseMs: number, listened: () => number | undefined): Oracle {
   const known = new Set<string>();
   const look = ({ changes, places }: Truth): readonly string[] => {
     const found: string[] = [];
@@ -23,7 +27,7 @@ export function calm(listened: () => number | undefined): Oracle {
           (each) => each.host !== host && isUp(each.one) && each.one.incarnation < one.incarnation,
         );
         const ms = listened();
-        if (left === undefined || ms === undefined || ms >= LISTENED_MS) continue;
+        if (left === undefined || ms === undefined || ms >= leaseMs * (1 - TOLERANCE)) continue;
         const where = `${keyOf(left.one)} on ${left.host}`;
         found.push(`${key} follows ${where} by a leader that listened for ${Math.round(ms)} ms`);
       }
