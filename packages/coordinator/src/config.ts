@@ -9,7 +9,10 @@ const factor = z.number({ error: "a factor of at least 1" }).min(1, "a factor of
 const share = z.number({ error: "a share, 0 to 1" }).min(0, "at least 0").max(1, "at most 1");
 const text = z.string({ error: "a text that is not empty" }).min(1, "a text that is not empty");
 
-/** A host asks every second at the most, and stops what must not run twice 2.5 s before its lease ends. */
+/**
+ * A host asks every second at the most, and stops what must not run twice 2.5 s before its lease
+ * ends.
+ */
 const MIN_LEASE_MS = 5_000;
 /** Above what a busy machine may let a program wait for its turn. */
 const MIN_MARGIN_MS = 500;
