@@ -7,6 +7,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   readonly #targetPort: number;
   #cutMarker: string | undefined;
+  readonly #lostSubjects = new Set<string>();
   #isFrozen = false;
 
   private constructor(targetPort: number) {
@@ -30,6 +31,16 @@ export class TcpProxy implements AsyncDisposable {
   /** Once: cuts the connection of a client just before what it sends with this text in it. */
   cutBefore(marker: string): void {
     this.#cutMarker = marker;
+  }
+
+  /** Once: loses what a client publishes to this subject, as a server does that may not answer. */
+  lose(subject: string): void {
+    this.#lostSubjects.add(subject);
+  }
+
+  /** Those that nobody has published to yet. */
+  get toLose(): readonly string[] {
+    return [...this.#lostSubjects];
   }
 
   /** Passes nothing on any more, and tells nobody. */
@@ -57,8 +68,9 @@ export class TcpProxy implements AsyncDisposable {
     target.on("data", (data) => {
       if (!this.#isFrozen) client.write(data);
     });
-    client.on("data", (data) => {
+    client.on("data", (sent) => {
       if (this.#isFrozen) return;
+      const data = this.#withoutLost(sent);
       const cut = this.#cutMarker === undefined ? -1 : data.indexOf(this.#cutMarker);
       if (cut < 0) {
         target.write(data);
@@ -67,5 +79,20 @@ export class TcpProxy implements AsyncDisposable {
       this.#cutMarker = undefined;
       target.end(data.subarray(0, cut));
     });
+  }
+
+  /** `PUB <subject> <reply> <length>`, then the payload, each with a line's end. */
+  #withoutLost(data: Buffer): Buffer {
+    let left = data;
+    for (const subject of this.#lostSubjects) {
+      const start = left.indexOf(`PUB ${subject} `);
+      if (start < 0) continue;
+      this.#lostSubjects.delete(subject);
+      const lineEnd = left.indexOf("\r\n", start);
+      const length = Number(left.toString("latin1", start, lineEnd).split(" ").at(-1));
+      const end = lineEnd + length + 2 * "\r\n".length;
+      left = Buffer.concat([left.subarray(0, start), left.subarray(end)]);
+    }
+    return left;
   }
 }

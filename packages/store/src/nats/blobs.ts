@@ -8,6 +8,10 @@ import { verified } from "../blob.ts";
 import { abortedError, throwIfAborted } from "../wakeups.ts";
 import { toStoreError } from "./errors.ts";
 import { type Link, REQUEST_DEADLINE_MS } from "./link.ts";
+import { streamConfig, untilAnswered } from "./streams.ts";
+
+/** The stream behind the bucket, by the convention of NATS. */
+const BLOBS_STREAM = `OBJ_${BLOBS_BUCKET}`;
 
 /** Sixteen of the largest; a full store is an error for the one who puts. */
 const MAX_BLOBS_BYTES = 1024 ** 3;
@@ -21,13 +25,17 @@ export async function ensureBlobs(
   replicas: number,
   signal: AbortSignal,
 ): Promise<void> {
-  await link.bounded(`setting up bucket ${BLOBS_BUCKET}`, signal, () =>
-    manager(link).create(BLOBS_BUCKET, {
-      storage: StorageType.File,
-      replicas,
-      max_bytes: MAX_BLOBS_BYTES,
-    }),
-  );
+  const doing = `setting up bucket ${BLOBS_BUCKET}`;
+  await untilAnswered(doing, signal, async () => {
+    if ((await streamConfig(link, BLOBS_STREAM, doing, signal)) !== undefined) return;
+    await link.bounded(doing, signal, () =>
+      manager(link).create(BLOBS_BUCKET, {
+        storage: StorageType.File,
+        replicas,
+        max_bytes: MAX_BLOBS_BYTES,
+      }),
+    );
+  });
 }
 
 export async function putBlob(

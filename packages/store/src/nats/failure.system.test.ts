@@ -26,7 +26,7 @@ import { type EventRecord, type StoreConnection, StoreError } from "../store.ts"
 import { MAX_BATCH_MESSAGES, publishBatch } from "./atomic-batch.ts";
 import { connectCoordinator } from "./coordinator.ts";
 import { connectHost } from "./host.ts";
-import { Link } from "./link.ts";
+import { Link, REQUEST_DEADLINE_MS } from "./link.ts";
 
 const h1 = hostName("h1");
 const onError = () => {};
@@ -199,6 +199,39 @@ describeIf([natsServer], "a server that does not do as asked", () => {
       code: "unsuitable",
       message: expect.stringMatching(new RegExp(`KV_control: ${name} is .*install nats-server`)),
     });
+  });
+});
+
+describeIf([natsServer], "a question that a server without a leader drops", () => {
+  /** A request that is not repeated would have no answer by then. */
+  const soonEnough = () => AbortSignal.timeout(REQUEST_DEADLINE_MS - 1_000);
+
+  test.each([
+    ["setting up a stream", "$JS.API.STREAM.INFO.KV_control"],
+    ["setting up the blobs", "$JS.API.STREAM.INFO.OBJ_blobs"],
+    ["before the streams are followed", "$JS.API.INFO"],
+  ])("%s is asked again", async (_, subject) => {
+    await using server = await startNatsServer();
+    await using proxy = await TcpProxy.to(server.url);
+    await using first = await coordinator([server.url]);
+    written(await first.putImage(image("a"), 0, soon()));
+    await first[Symbol.asyncDispose]();
+    proxy.lose(subject);
+    const signal = soonEnough();
+    await using _c1 = await connectCoordinator({ servers: [proxy.url], id: "c1", signal, onError });
+    expect(proxy.toLose).toEqual([]);
+  });
+
+  test("for orders and for the newest event is asked again", async () => {
+    await using server = await startNatsServer();
+    await using proxy = await TcpProxy.to(server.url);
+    await using c1 = await coordinator([proxy.url]);
+    await using agent = await host([proxy.url]);
+    proxy.lose("$JS.API.STREAM.MSG.GET.KV_control");
+    expect(await agent.readOrders(soonEnough())).toBeUndefined();
+    proxy.lose("$JS.API.STREAM.INFO.events");
+    expect(await c1.listEvents(query({}), soonEnough())).toEqual([]);
+    expect(proxy.toLose).toEqual([]);
   });
 });
 

@@ -1,12 +1,6 @@
 /** Follows a stream from its present content on, for as long as it takes. */
 import { setTimeout } from "node:timers/promises";
-import {
-  type ConsumerMessages,
-  DeliverPolicy,
-  type JsMsg,
-  jetstream,
-  jetstreamManager,
-} from "@nats-io/jetstream";
+import { type ConsumerMessages, DeliverPolicy, type JsMsg, jetstream } from "@nats-io/jetstream";
 import type { StoreError } from "../store.ts";
 import { toStoreError } from "./errors.ts";
 import { type Link, REQUEST_DEADLINE_MS } from "./link.ts";
@@ -53,6 +47,7 @@ async function followOnce(
   { stream, from, receive }: FollowOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  await untilLed(link, stream, signal);
   const client = jetstream(link.nats, { timeout: REQUEST_DEADLINE_MS });
   const consumer = await client.consumers.get(stream, {
     deliver_policy: from === "last" ? DeliverPolicy.LastPerSubject : DeliverPolicy.All,
@@ -78,6 +73,17 @@ async function followOnce(
 }
 
 /**
+ * A consumer is made by the leaders of the cluster and of the stream. Without them nobody answers,
+ * and it cannot be asked for twice: each time might make one.
+ */
+async function untilLed(link: Link, stream: string, signal: AbortSignal): Promise<void> {
+  const doing = `looking for the leader of ${stream}`;
+  await link.ask(doing, signal, async (manager) => {
+    await Promise.all([manager.getAccountInfo(), manager.streams.info(stream)]);
+  });
+}
+
+/**
  * A consumer lives on one server only. Where that is gone, nats.js (3.4.0) waits for it for as long
  * as the cluster knows of it. Its own watch for heartbeats tells, and we make another consumer.
  */
@@ -94,13 +100,6 @@ export async function newestSequence(
   signal: AbortSignal,
 ): Promise<number> {
   const doing = `asking for the newest message of ${stream}`;
-  link.ensureConnected(doing, signal);
-  const { state } = await link.bounded(doing, signal, async () => {
-    const manager = await jetstreamManager(link.nats, {
-      timeout: REQUEST_DEADLINE_MS,
-      checkAPI: false,
-    });
-    return manager.streams.info(stream);
-  });
+  const { state } = await link.ask(doing, signal, ({ streams }) => streams.info(stream));
   return state.messages === 0 ? 0 : state.last_seq;
 }

@@ -10,11 +10,10 @@ import {
   REPORTS_BUCKET,
   reportKey,
 } from "@evm/protocol";
-import { jetstreamManager } from "@nats-io/jetstream";
 import { type HostStore, type HostVerb, StoreError, type VerbHandler } from "../store.ts";
 import { NatsClient } from "./client.ts";
 import { isNoResponders, isTimeout, toStoreError } from "./errors.ts";
-import { Link, REQUEST_DEADLINE_MS } from "./link.ts";
+import { Link } from "./link.ts";
 import { bucketStream, checkServerVersion } from "./streams.ts";
 import { VerbServer } from "./verb-transport.ts";
 
@@ -65,16 +64,11 @@ class NatsHost extends NatsClient implements HostStore {
 
   async readOrders(signal: AbortSignal): Promise<Orders | undefined> {
     const doing = `reading orders of host ${this.host}`;
-    this.link.ensureConnected(doing, signal);
+    const subject = keySubject(CONTROL_BUCKET, ordersKey(this.host));
     // By the stream's leader: the bucket allows no direct get, which may give old values.
-    const stored = await this.link.bounded(doing, signal, async () => {
-      const manager = await jetstreamManager(this.link.nats, {
-        timeout: REQUEST_DEADLINE_MS,
-        checkAPI: false,
-      });
-      const subject = keySubject(CONTROL_BUCKET, ordersKey(this.host));
-      return manager.streams.getMessage(bucketStream(CONTROL_BUCKET), { last_by_subj: subject });
-    });
+    const stored = await this.link.ask(doing, signal, ({ streams }) =>
+      streams.getMessage(bucketStream(CONTROL_BUCKET), { last_by_subj: subject }),
+    );
     if (stored === null) return undefined;
     try {
       return ordersCodec.decode(stored.data);

@@ -3,6 +3,7 @@
  * by a deadline and its caller's signal.
  */
 import { setTimeout } from "node:timers/promises";
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type Msg, type MsgHdrs, type NatsConnection } from "@nats-io/transport-node";
 import { StoreError } from "../store.ts";
 import { abortedError, throwIfAborted, Wakeups } from "../wakeups.ts";
@@ -28,6 +29,9 @@ const MAX_PINGS_OUT = 2;
 
 /** While a stream has no leader nobody answers to it: asked again this soon, until the deadline. */
 const NO_RESPONDERS_PAUSE_MS = 100;
+
+/** Servers drop what is asked of a stream, or of a cluster, that has no leader: asked again so soon. */
+const ASK_AGAIN_MS = 500;
 
 /** For the last words at the end; who does not hear them hears silence. */
 const FLUSH_DEADLINE_MS = 500;
@@ -128,6 +132,35 @@ export class Link implements AsyncDisposable {
           throw abortedError(signal, doing);
         });
       }
+    }
+  }
+
+  /**
+   * Asks JetStream's API what changes nothing, so that it may be asked again while it is not
+   * answered. An answer to any of these counts: a slow server is no reason to begin anew.
+   *
+   * @throws StoreError unavailable where none comes
+   */
+  async ask<Result>(
+    doing: string,
+    signal: AbortSignal,
+    question: (manager: JetStreamManager) => Promise<Result>,
+  ): Promise<Result> {
+    this.ensureConnected(doing, signal);
+    const manager = await jetstreamManager(this.nats, {
+      timeout: REQUEST_DEADLINE_MS,
+      checkAPI: false,
+    });
+    const answer = Promise.withResolvers<Result>();
+    const ask = () => void question(manager).then(answer.resolve, answer.reject);
+    const asking = setInterval(ask, ASK_AGAIN_MS);
+    try {
+      return await this.bounded(doing, signal, () => {
+        ask();
+        return answer.promise;
+      });
+    } finally {
+      clearInterval(asking);
     }
   }
 

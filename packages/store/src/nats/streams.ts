@@ -115,26 +115,40 @@ export async function ensureStreams(
   signal: AbortSignal,
 ): Promise<void> {
   checkServerVersion(link.nats.info?.version);
-  const manager = await link.bounded("reaching JetStream", signal, () =>
-    jetstreamManager(link.nats, { timeout: REQUEST_DEADLINE_MS, checkAPI: false }),
-  );
+  const manager = await jetstreamManager(link.nats, {
+    timeout: REQUEST_DEADLINE_MS,
+    checkAPI: false,
+  });
   for (const settings of streams(replicas)) {
-    await untilAnswered(`setting up stream ${settings.name}`, signal, async () => {
-      check(settings, await ensure(manager, settings));
+    const doing = `setting up stream ${settings.name}`;
+    await untilAnswered(doing, signal, async () => {
+      const found = await streamConfig(link, settings.name, doing, signal);
+      check(settings, found ?? (await link.bounded(doing, signal, () => add(manager, settings))));
     });
   }
 }
 
-async function ensure(manager: JetStreamManager, settings: Settings): Promise<StreamConfig> {
-  try {
-    return (await manager.streams.info(settings.name)).config;
-  } catch (error) {
-    const isAbsent =
-      error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound;
-    if (!isAbsent) throw error;
-  }
-  return (await manager.streams.add(settings)).config;
+/** Undefined where there is no such stream. */
+export async function streamConfig(
+  link: Link,
+  stream: string,
+  doing: string,
+  signal: AbortSignal,
+): Promise<StreamConfig | undefined> {
+  return await link.ask(doing, signal, async (manager) => {
+    try {
+      return (await manager.streams.info(stream)).config;
+    } catch (error) {
+      const isAbsent =
+        error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound;
+      if (!isAbsent) throw error;
+      return undefined;
+    }
+  });
 }
+
+const add = async (manager: JetStreamManager, settings: Settings): Promise<StreamConfig> =>
+  (await manager.streams.add(settings)).config;
 
 /** @throws StoreError unsuitable where a setting that EVM relies on is not as asked */
 function check(wanted: Settings, found: StreamConfig): void {
@@ -156,7 +170,7 @@ function check(wanted: Settings, found: StreamConfig): void {
 }
 
 /** Tries again while the cluster cannot answer yet. */
-async function untilAnswered(
+export async function untilAnswered(
   doing: string,
   signal: AbortSignal,
   call: () => Promise<void>,
