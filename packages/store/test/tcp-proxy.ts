@@ -33,7 +33,7 @@ export class TcpProxy implements AsyncDisposable {
     this.#cutMarker = marker;
   }
 
-  /** Once: loses what a client publishes to this subject, as a server does that may not answer. */
+  /** Once: loses what a client publishes to a subject that begins so, as a server may do. */
   lose(subject: string): void {
     this.#lostSubjects.add(subject);
   }
@@ -85,7 +85,7 @@ export class TcpProxy implements AsyncDisposable {
   #withoutLost(data: Buffer): Buffer {
     let left = data;
     for (const subject of this.#lostSubjects) {
-      const start = left.indexOf(`PUB ${subject} `);
+      const start = left.indexOf(`PUB ${subject}`);
       if (start < 0) continue;
       this.#lostSubjects.delete(subject);
       const lineEnd = left.indexOf("\r\n", start);

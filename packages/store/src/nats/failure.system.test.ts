@@ -25,6 +25,7 @@ import { EventOutbox, MAX_OUTBOX_EVENTS } from "../event-outbox.ts";
 import { type EventRecord, type StoreConnection, StoreError } from "../store.ts";
 import { MAX_BATCH_MESSAGES, publishBatch } from "./atomic-batch.ts";
 import { connectCoordinator } from "./coordinator.ts";
+import { FIRST_MESSAGE_MS, IDLE_HEARTBEAT_MS } from "./follow.ts";
 import { connectHost } from "./host.ts";
 import { Link, REQUEST_DEADLINE_MS } from "./link.ts";
 
@@ -232,6 +233,27 @@ describeIf([natsServer], "a question that a server without a leader drops", () =
     proxy.lose("$JS.API.STREAM.INFO.events");
     expect(await c1.listEvents(query({}), soonEnough())).toEqual([]);
     expect(proxy.toLose).toEqual([]);
+  });
+});
+
+describeIf([natsServer], "a consumer that does not hear that it is to begin", () => {
+  test("is made anew before its heartbeats are missed", async () => {
+    await using server = await startNatsServer();
+    await using proxy = await TcpProxy.to(server.url);
+    await using c1 = await coordinator([server.url]);
+    written(await c1.putImage(image("a"), 0, soon()));
+    const tookMs: number[] = [];
+    // The best of three: a busy machine makes any of them late.
+    for (let attempt = 0; attempt < 3; attempt++) {
+      proxy.lose("$JS.API.CONSUMER.MSG.NEXT.KV_control.");
+      const begunMs = performance.now();
+      await using _c2 = await coordinator([proxy.url], "c2");
+      tookMs.push(performance.now() - begunMs);
+      expect(proxy.toLose).toEqual([]);
+    }
+    const bestMs = Math.min(...tookMs);
+    expect(bestMs).toBeGreaterThan(FIRST_MESSAGE_MS);
+    expect(bestMs).toBeLessThan(2 * IDLE_HEARTBEAT_MS);
   });
 });
 

@@ -1,17 +1,22 @@
 /** Follows a stream from its present content on, for as long as it takes. */
-import { setTimeout } from "node:timers/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { type ConsumerMessages, DeliverPolicy, type JsMsg, jetstream } from "@nats-io/jetstream";
 import type { StoreError } from "../store.ts";
 import { toStoreError } from "./errors.ts";
 import { type Link, REQUEST_DEADLINE_MS } from "./link.ts";
 
 /** Twice without one and the consumer is made anew: soon enough to be current after a failover. */
-const IDLE_HEARTBEAT_MS = 1_000;
+export const IDLE_HEARTBEAT_MS = 1_000;
 const PULL_EXPIRES_MS = 5_000;
 /** Under way at once: whole documents of up to 500 kB. */
 const MAX_PULLED_MESSAGES = 100;
 /** After a consumer that could not be made or has ended. */
-const RESTART_PAUSE_MS = 500;
+const RESTART_PAUSE_MS = 250;
+/**
+ * What is kept comes at once. Where it does not, the first pull was lost: right after a consumer is
+ * made, its server may not have told the others yet that it listens.
+ */
+export const FIRST_MESSAGE_MS = 1_000;
 
 export type FollowOptions = {
   readonly stream: string;
@@ -36,7 +41,7 @@ export async function follow(
       // While cut off this is expected; `isConnected` tells.
       if (link.isConnected && !signal.aborted) onError(toStoreError(`following ${stream}`, error));
     }
-    await setTimeout(RESTART_PAUSE_MS, undefined, { signal }).catch(() => {
+    await delay(RESTART_PAUSE_MS, undefined, { signal }).catch(() => {
       // Aborted: the loop ends.
     });
   }
@@ -47,7 +52,7 @@ async function followOnce(
   { stream, from, receive }: FollowOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  await untilLed(link, stream, signal);
+  const isEmpty = await untilLed(link, stream, signal);
   const client = jetstream(link.nats, { timeout: REQUEST_DEADLINE_MS });
   const consumer = await client.consumers.get(stream, {
     deliver_policy: from === "last" ? DeliverPolicy.LastPerSubject : DeliverPolicy.All,
@@ -63,10 +68,15 @@ async function followOnce(
   link.onReconnect(stop, over.signal);
   // Ends with the messages; not waited for, since it does not where they had ended before.
   void stopOnSilence(messages);
+  const silence = isEmpty ? undefined : setTimeout(stop, FIRST_MESSAGE_MS);
   try {
     if (signal.aborted) return;
-    for await (const message of messages) receive(message);
+    for await (const message of messages) {
+      clearTimeout(silence);
+      receive(message);
+    }
   } finally {
+    clearTimeout(silence);
     over.abort();
     stop();
   }
@@ -75,12 +85,15 @@ async function followOnce(
 /**
  * A consumer is made by the leaders of the cluster and of the stream. Without them nobody answers,
  * and it cannot be asked for twice: each time might make one.
+ *
+ * @returns true where the stream is empty
  */
-async function untilLed(link: Link, stream: string, signal: AbortSignal): Promise<void> {
+async function untilLed(link: Link, stream: string, signal: AbortSignal): Promise<boolean> {
   const doing = `looking for the leader of ${stream}`;
-  await link.ask(doing, signal, async (manager) => {
-    await Promise.all([manager.getAccountInfo(), manager.streams.info(stream)]);
-  });
+  const [{ state }] = await link.ask(doing, signal, (manager) =>
+    Promise.all([manager.streams.info(stream), manager.getAccountInfo()]),
+  );
+  return state.messages === 0;
 }
 
 /**

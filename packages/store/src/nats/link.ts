@@ -30,7 +30,7 @@ const MAX_PINGS_OUT = 2;
 /** While a stream has no leader nobody answers to it: asked again this soon, until the deadline. */
 const NO_RESPONDERS_PAUSE_MS = 100;
 
-/** Servers drop what is asked of a stream, or of a cluster, that has no leader: asked again so soon. */
+/** Servers drop what is asked of a stream or a cluster without a leader: asked again this soon. */
 const ASK_AGAIN_MS = 500;
 
 /** For the last words at the end; who does not hear them hears silence. */
