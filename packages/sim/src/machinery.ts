@@ -104,7 +104,15 @@ export class Machinery {
   }
 
   /** What a driver lists, as it is told. */
-  async list(
+  list(
+    kind: TemplateKind,
+    list: () => Promise<readonly DriverInstance[]>,
+    signal: AbortSignal,
+  ): Promise<readonly DriverInstance[]> {
+    return this.lie === undefined ? list() : this.#lieOf(kind, list, signal);
+  }
+
+  async #lieOf(
     kind: TemplateKind,
     list: () => Promise<readonly DriverInstance[]>,
     signal: AbortSignal,

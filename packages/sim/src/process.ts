@@ -22,6 +22,7 @@ export class SimulatedProcess {
   readonly clock: Clock;
   readonly #end = new AbortController();
   readonly #held: (() => void)[] = [];
+  #isKilled = false;
   #isFrozen = false;
   #losesMessages = false;
 
@@ -64,7 +65,7 @@ export class SimulatedProcess {
 
   /** Lets it hear of something now, or when it thaws; never once it was killed. */
   deliver(act: () => void): void {
-    if (this.#end.signal.aborted) return;
+    if (this.#isKilled) return;
     if (this.#isFrozen) this.#held.push(act);
     else act();
   }
@@ -101,6 +102,7 @@ export class SimulatedProcess {
   }
 
   kill(): void {
+    this.#isKilled = true;
     this.#isFrozen = false;
     this.#held.length = 0;
     this.#end.abort(new DOMException("the process was killed", "AbortError"));

@@ -22,13 +22,7 @@ export class Wake {
    */
   async wait(ms: number, clock: Clock, signal: AbortSignal, restMs = 0): Promise<boolean> {
     signal.throwIfAborted();
-    if (!this.#isDue || restMs > 0) await this.#wakeOrTime(ms, clock, signal, restMs);
-    const wasWoken = this.#isDue;
-    this.#isDue = false;
-    return wasWoken;
-  }
-
-  async #wakeOrTime(ms: number, clock: Clock, signal: AbortSignal, restMs: number): Promise<void> {
+    if (this.#isDue && restMs <= 0) return this.#take();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const forget = onAbort(signal, () => reject(signal.reason));
     const restedAtMs = clock.monotonicMs() + restMs;
@@ -47,5 +41,12 @@ export class Wake {
       cancel();
       forget();
     }
+    return this.#take();
+  }
+
+  #take(): boolean {
+    const isDue = this.#isDue;
+    this.#isDue = false;
+    return isDue;
   }
 }

@@ -62,7 +62,8 @@ export function availability(reports: () => ReadonlyMap<HostName, Report>): Orac
     told = reports();
     if (told === before) return;
     for (const [host, report] of told) {
-      if (before.get(host) === report) continue;
+      // Where nothing is new a host repeats what it told.
+      if (before.get(host)?.instances === report.instances) continue;
       for (const one of report.instances) {
         const place = `${keyOf(one)} on ${host}`;
         if (one.phase !== "ready") readySince.delete(place);
