@@ -24,7 +24,7 @@ const PASS_GAP_MS = 20;
 /** How often in a lease it is noted that heartbeats can be heard. */
 const LISTENS_PER_LEASE = 24;
 /** Nobody reads the gauges more often, and they take a look at every instance. */
-const OBSERVE_INTERVAL_MS = 5_000;
+const OBSERVE_INTERVAL_MS = 1_000;
 /** After a rejected commit or a store that is away, up to this much longer by chance. */
 const RETRY_MS = 200;
 
