@@ -6,6 +6,8 @@
  *  S2 A write that was acknowledged is never lost (I6).
  *  S3 Every write names the revision that it replaces (compare-and-set); 0 means "does not exist".
  *  S4 A wake-up carries no meaning: whoever is woken reads the whole again.
+ *  S5 Revisions only grow. A coordinator whose write gets one that it is beyond knew what the store
+ *     has lost since: that and every later write of this connection fail as `corrupt`.
  */
 import type {
   Digest,

@@ -11,6 +11,7 @@ import type {
   Report,
   StoredEvent,
 } from "@evm/fleet";
+import { History } from "../history.ts";
 import { checkSize, checkWriteCount, commitWriteCount } from "../limits.ts";
 import {
   type ClaimOutcome,
@@ -35,6 +36,7 @@ import type { World } from "./world.ts";
 export class MemoryCoordinator extends MemoryClient implements CoordinatorStore {
   /** Of the control state when it connected. */
   readonly #life: number;
+  readonly #history = new History();
 
   constructor(world: World, id: string) {
     super(world, coordinatorKey(id));
@@ -68,19 +70,21 @@ export class MemoryCoordinator extends MemoryClient implements CoordinatorStore 
     signal: AbortSignal,
   ): Promise<ClaimOutcome> {
     this.reach("claiming the epoch", signal);
-    return this.world.claimEpoch(leader, expectedEpoch);
+    return this.#write(() => this.world.claimEpoch(leader, expectedEpoch));
   }
 
   async catchUp(signal: AbortSignal): Promise<void> {
     this.reach("looking how far the control state goes", signal);
-    await this.caughtUp(this.world.control.revision, signal);
+    const { revision } = this.world.control;
+    this.#history.follow(this.control().revision, revision);
+    await this.caughtUp(revision, signal);
   }
 
   async commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome> {
     this.reach("committing orders", signal);
     checkWriteCount("committing orders", commitWriteCount(request));
     checkOrders(request);
-    return this.world.commit(request);
+    return this.#write(() => this.world.commit(request));
   }
 
   async restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreOutcome> {
@@ -89,7 +93,7 @@ export class MemoryCoordinator extends MemoryClient implements CoordinatorStore 
     this.reach("restoring", signal);
     checkWriteCount("restoring", count);
     checkOrders(request);
-    return this.world.restore(request);
+    return this.#write(() => this.world.restore(request));
   }
 
   async putFleets(
@@ -98,7 +102,8 @@ export class MemoryCoordinator extends MemoryClient implements CoordinatorStore 
   ): Promise<WriteOutcome> {
     this.reach("writing fleets", signal);
     checkWriteCount("writing fleets", writes.length);
-    return this.world.put(this.world.control.fleets, (fleet) => fleet.spec.name, writes);
+    const { fleets } = this.world.control;
+    return this.#write(() => this.world.put(fleets, (fleet) => fleet.spec.name, writes));
   }
 
   async putImage(
@@ -108,7 +113,8 @@ export class MemoryCoordinator extends MemoryClient implements CoordinatorStore 
   ): Promise<WriteOutcome> {
     this.reach(`writing image ${value.name}`, signal);
     const write = { value, expectedRevision };
-    return this.world.put(this.world.control.images, (image) => image.name, [write]);
+    const { images } = this.world.control;
+    return this.#write(() => this.world.put(images, (image) => image.name, [write]));
   }
 
   async removeImage(
@@ -117,7 +123,8 @@ export class MemoryCoordinator extends MemoryClient implements CoordinatorStore 
     signal: AbortSignal,
   ): Promise<WriteOutcome> {
     this.reach(`removing image ${name}`, signal);
-    return this.world.remove(this.world.control.images, name, expectedRevision);
+    const { images } = this.world.control;
+    return this.#write(() => this.world.remove(images, name, expectedRevision));
   }
 
   async putHost(
@@ -127,7 +134,8 @@ export class MemoryCoordinator extends MemoryClient implements CoordinatorStore 
   ): Promise<WriteOutcome> {
     this.reach(`writing host ${value.name}`, signal);
     const write = { value, expectedRevision };
-    return this.world.put(this.world.control.hosts, (host) => host.name, [write]);
+    const { hosts } = this.world.control;
+    return this.#write(() => this.world.put(hosts, (host) => host.name, [write]));
   }
 
   async listEvents(query: EventQuery, signal: AbortSignal): Promise<readonly StoredEvent[]> {
@@ -161,6 +169,16 @@ export class MemoryCoordinator extends MemoryClient implements CoordinatorStore 
   ): Promise<HostStream> {
     this.reach(`${verb} of host ${host}`, signal);
     return this.world.verbs.open(this.participant, host, verb, request, this.whileOpen(signal));
+  }
+
+  #write<Outcome extends { readonly kind: string; readonly revision?: number }>(
+    write: () => Outcome,
+  ): Outcome {
+    this.#history.ensure();
+    const known = this.control().revision;
+    const outcome = write();
+    if (outcome.revision !== undefined) this.#history.follow(known, outcome.revision);
+    return outcome;
   }
 }
 

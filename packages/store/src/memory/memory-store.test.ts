@@ -100,3 +100,18 @@ test("a backup that is put back has its epoch and revisions; hosts read its orde
   await lead(c2, "c2");
   expect(c1.control()).toEqual(c2.control());
 });
+
+test("who knows what the store has lost hears so by writing, and writes no more (S5)", async () => {
+  const store = createMemoryStore();
+  const c1 = store.coordinator("c1");
+  const epoch = await lead(c1, "c1");
+  const backup = c1.control();
+  await c1.putImage(image("debian"), 0, soon());
+  const confirm = () => c1.commit({ epoch, orders: [], fleets: [], forgottenFleets: [] }, soon());
+  expect((await confirm()).kind).toBe("committed");
+  store.loseControl(backup);
+  const wentBack = { code: "corrupt", message: expect.stringContaining("revision 2 to 1") };
+  await expect(confirm()).rejects.toMatchObject(wentBack);
+  await expect(c1.putImage(image("alpine"), 0, soon())).rejects.toMatchObject(wentBack);
+  expect(store.coordinator("c1").control()).toEqual(backup);
+});

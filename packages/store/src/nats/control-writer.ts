@@ -19,6 +19,7 @@ import {
   ordersKey,
 } from "@evm/protocol";
 import type { ControlCache, Table } from "../control-cache.ts";
+import { History } from "../history.ts";
 import { checkSize, checkWriteCount, commitWriteCount } from "../limits.ts";
 import {
   type ClaimOutcome,
@@ -33,7 +34,7 @@ import {
   type Write,
   type WriteOutcome,
 } from "../store.ts";
-import { type BatchMessage, publishBatch } from "./atomic-batch.ts";
+import { type BatchMessage, type BatchOutcome, publishBatch } from "./atomic-batch.ts";
 import { apiStoreError } from "./errors.ts";
 import type { Link } from "./link.ts";
 import { parsePublishReply } from "./publish-reply.ts";
@@ -42,6 +43,7 @@ const EPOCH_SUBJECT = keySubject(CONTROL_BUCKET, EPOCH_KEY);
 const NOTHING = new Uint8Array();
 
 export class ControlWriter {
+  readonly history = new History();
   readonly #link: Link;
   readonly #cache: ControlCache;
   /** This coordinator's last claim, which the cache may not show yet. */
@@ -72,11 +74,13 @@ export class ControlWriter {
   /** The revision of a write of nothing: greater than that of all acknowledged before. */
   async look(signal: AbortSignal): Promise<number> {
     const doing = "looking how far the control state goes";
+    const known = this.#cache.revision;
     const subject = keySubject(CONTROL_BUCKET, LOOK_KEY);
     const answer = await this.#link.requestOfStream(doing, subject, NOTHING, signal);
     const reply = parsePublishReply(doing, answer);
     switch (reply.kind) {
       case "stored":
+        this.history.follow(known + 1, reply.sequence);
         return reply.sequence;
       case "refused":
         throw apiStoreError(doing, reply.code, reply.text);
@@ -192,7 +196,7 @@ export class ControlWriter {
     messages: readonly BatchMessage[],
     signal: AbortSignal,
   ): Promise<CommitOutcome> {
-    const outcome = await publishBatch(this.#link, doing, messages, signal);
+    const outcome = await this.#publish(doing, messages, signal);
     return outcome.kind === "stored"
       ? { kind: "committed", revision: outcome.sequence }
       : { kind: "rejected", reason: outcome.reason };
@@ -203,10 +207,22 @@ export class ControlWriter {
     messages: readonly BatchMessage[],
     signal: AbortSignal,
   ): Promise<WriteOutcome> {
-    const outcome = await publishBatch(this.#link, doing, messages, signal);
+    const outcome = await this.#publish(doing, messages, signal);
     return outcome.kind === "stored"
       ? { kind: "written", revision: outcome.sequence }
       : { kind: "conflict" };
+  }
+
+  async #publish(
+    doing: string,
+    messages: readonly BatchMessage[],
+    signal: AbortSignal,
+  ): Promise<BatchOutcome> {
+    this.history.ensure();
+    const known = this.#cache.revision;
+    const outcome = await publishBatch(this.#link, doing, messages, signal);
+    if (outcome.kind === "stored") this.history.follow(known + 1, outcome.sequence);
+    return outcome;
   }
 }
 

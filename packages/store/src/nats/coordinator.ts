@@ -23,20 +23,20 @@ import type { JsMsg } from "@nats-io/jetstream";
 import type { Msg } from "@nats-io/transport-node";
 import { EventLog } from "../event-log.ts";
 import { SnapshotMap } from "../snapshot-map.ts";
-import {
-  type ClaimOutcome,
-  type CommitOutcome,
-  type CommitRequest,
-  type ControlState,
-  type CoordinatorStore,
-  type EventQuery,
-  type HostStream,
-  type HostVerb,
-  type RestoreOutcome,
-  type RestoreRequest,
+import type {
+  ClaimOutcome,
+  CommitOutcome,
+  CommitRequest,
+  ControlState,
+  CoordinatorStore,
+  EventQuery,
+  HostStream,
+  HostVerb,
+  RestoreOutcome,
+  RestoreRequest,
   StoreError,
-  type Write,
-  type WriteOutcome,
+  Write,
+  WriteOutcome,
 } from "../store.ts";
 import { Wakeups } from "../wakeups.ts";
 import { ensureBlobs } from "./blobs.ts";
@@ -254,12 +254,10 @@ class NatsCoordinator extends NatsClient implements CoordinatorStore {
 
   /** A server that came back without its data counts from 1 again: what it says is not followed. */
   async #checkHistory(stream: string): Promise<void> {
+    const known = this.#control.revision;
     try {
       const newest = await newestSequence(this.link, stream, this.link.closed);
-      const known = this.#control.revision;
-      if (newest >= known) return;
-      const text = `following ${stream}: it went back from revision ${known} to ${newest}`;
-      this.#onError(new StoreError("corrupt", `${text}; its data was lost, start again`));
+      this.#writer.history.follow(known, newest);
     } catch (error) {
       if (this.isConnected) this.#onError(toStoreError(`following ${stream}`, error));
     }
