@@ -12,6 +12,10 @@ test("the first orders are accepted, whatever they say", () => {
   expect(acceptOrders(undefined, orders())).toEqual({ kind: "accepted" });
 });
 
+test("those of generation 0 are none", () => {
+  expect(acceptOrders(undefined, orders({ epoch: 0, generation: 0 })).kind).toBe("refused");
+});
+
 test.each([
   ["a later generation", { generation: 5 }, "accepted"],
   ["a later generation under a later epoch", { epoch: 4, generation: 5 }, "accepted"],

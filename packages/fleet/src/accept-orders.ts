@@ -10,6 +10,7 @@ export type Acceptance =
 
 /** Decides whether `incoming` may replace `current`, the orders that the agent last accepted. */
 export function acceptOrders(current: Orders | undefined, incoming: Orders): Acceptance {
+  if (incoming.generation === 0) return refused("they are none: a restore left this host out");
   if (current === undefined) return { kind: "accepted" };
   if (incoming.host !== current.host) {
     return refused(`they are for ${incoming.host}, this is ${current.host}`);

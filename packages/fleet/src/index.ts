@@ -52,7 +52,7 @@ export {
   type RebuiltHost,
   rebuild,
 } from "./rebuild.ts";
-export { appliedBy, type Recall, recall } from "./recall.ts";
+export { appliedBy, isAhead, type Recall, recall } from "./recall.ts";
 export { reconcile } from "./reconcile.ts";
 export type { DriverStatus, Instant, Observed, PoolStatus, Report } from "./report.ts";
 export {

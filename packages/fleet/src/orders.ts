@@ -36,7 +36,10 @@ export type Orders = {
   readonly host: HostName;
   /** Which leader wrote them. */
   readonly epoch: number;
-  /** Grows by one with every rewrite of this document, across epochs. */
+  /**
+   * Grows by one with every rewrite of this document, across epochs. 0 where a restore did not
+   * learn what the host goes by, in place of what may be older: no orders at all.
+   */
   readonly generation: number;
   readonly templates: readonly OrderedTemplate[];
   readonly fleets: readonly OrderedFleet[];

@@ -72,10 +72,18 @@ describe("orders", () => {
     expect(rebuild(given([aFleet()], [on("h1", {})], { stored })).orders).toEqual([on("h1", {})]);
   });
 
-  test("that are stored for a silent host are put above all that it may have applied", () => {
+  test("of an older copy for a silent host are as good as none: it may go by later ones", () => {
     const stored = { ...NOTHING, orders: [on("h1", {})] };
-    const [written] = rebuild(given([aFleet()], [], { stored, ...silent("h1") })).orders;
-    expect(written).toEqual({ ...on("h1", {}), generation: 1_009 });
+    const made = rebuild(given([aFleet()], [], { stored, ...silent("h1") }));
+    expect(made.orders).toMatchObject([{ host: "h1", epoch: 0, generation: 0, instances: [] }]);
+    expect(made.summary.hosts).toMatchObject([{ name: "h1", source: "none", running: 0 }]);
+    expect(made.fleets[0]?.wishes).toMatchObject([{ index: 0, minIncarnation: 1_000 }]);
+  });
+
+  test("of a whole control state for a silent host stay", () => {
+    const stored = { ...NOTHING, fleets: [aFleet()], orders: [on("h1", {})] };
+    const made = rebuild(given([], [], { stored, prefer: "stored", ...silent("h1") }));
+    expect([made.orders, made.fleets]).toEqual([[], []]);
   });
 
   test("of one incarnation on two hosts stay where the epoch is later (I1)", () => {
@@ -178,6 +186,11 @@ describe("wishes", () => {
       { index: 1, isStopped: false, minIncarnation: 1_003 },
     ]);
     expect(wishes(fleet, ordered)).toEqual([]);
+  });
+
+  test("and above what a restore before that numbered", () => {
+    const fleet = aFleet({}, { wishes: [{ index: 0, isStopped: false, minIncarnation: 1_000 }] });
+    expect(wishes(fleet, [], silent("h2"))).toMatchObject([{ minIncarnation: 2_000 }]);
   });
 
   test("keep such instances stopped where their fleet waits for lost hosts", () => {

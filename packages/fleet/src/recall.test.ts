@@ -9,6 +9,8 @@ function host(name: string, applied: number, stored?: number, epoch = 1): HostVi
   return aHost(name, { generation: applied, epoch }, { orders });
 }
 
+const NONE = { epoch: 0, generation: 0 };
+
 const judge = (hosts: readonly HostView[], over: Partial<Snapshot> = {}): string => {
   const memory = recall(aSnapshot([], hosts, over));
   const names = memory.kind === "lost" ? memory.hosts : [...memory.estranged];
@@ -37,9 +39,18 @@ test("a later epoch than the leader's tells it even at the same generation", () 
   expect(judge([host("h1", 3, 3), host("h2", 3, 3, 8)])).toBe("lost h2");
 });
 
+test("of one generation there is one document: another epoch's is from another history", () => {
+  expect(judge([host("h1", 3, 3), host("h2", 3, 3, 0)])).toBe("lost h2");
+});
+
 test("one host from elsewhere does not stop a cluster that knows its own", () => {
   expect(judge([host("h1", 3, 3), host("h9", 7)])).toBe("whole h9");
   expect(judge([host("h1", 3, 3), host("h9", 7, undefined, 99)])).toBe("whole h9");
+});
+
+test("neither does one whose orders a restore did not learn", () => {
+  const unknown = aHost("h9", { generation: 7, epoch: 99 }, { orders: someOrders("h9", [], NONE) });
+  expect(judge([host("h1", 3, 3), unknown], { epochBase: 1_000 })).toBe("whole h9");
 });
 
 test("a host that a restore left out does not, even where no others are ordered anything", () => {

@@ -1,8 +1,8 @@
 /**
  * Whether the control state remembers what hosts were ordered. It does not where the store lost it
- * or was set back to an older copy of it: then a host goes by orders of a later generation than
- * are stored for it, or of a later epoch than there is. Planning on would stop, as never ordered,
- * what runs, and start it a second time elsewhere.
+ * or was set back to an older copy of it: then a host goes by orders of a later generation or epoch
+ * than are stored for it. Planning on would stop, as never ordered, what runs, and start it a
+ * second time elsewhere.
  *
  * That is told apart from one host that comes from elsewhere, or was left out of a restore: it must
  * not stop a cluster that knows all of its other hosts. Such a host is estranged: until a restore
@@ -11,6 +11,7 @@
  */
 import type { Applied } from "./control.ts";
 import type { HostName } from "./ids.ts";
+import type { Orders } from "./orders.ts";
 import type { HostView, Snapshot } from "./snapshot.ts";
 
 export type Recall =
@@ -25,12 +26,12 @@ export type Recall =
 /** Judges by the newest orders that each host is known to have applied. */
 export function recall(snapshot: Snapshot): Recall {
   const { hosts, epochBase } = snapshot;
-  const ahead = hosts.filter((view) => isAhead(view, snapshot));
+  const ahead = hosts.filter((view) => isAhead(appliedBy(view), view.orders));
   if (ahead.length === 0) return { kind: "whole", estranged: NONE };
   const areOrdersStored = hosts.some(({ orders }) => orders !== undefined);
   const isLost = (view: HostView): boolean => {
     // Stored for it are older ones: whatever else is stored is as old.
-    if (view.orders !== undefined) return true;
+    if ((view.orders?.generation ?? 0) > 0) return true;
     // A restore counted with this host's epoch, and left the host out.
     if (appliedBy(view).epoch < epochBase) return false;
     return !areOrdersStored;
@@ -48,9 +49,15 @@ export function appliedBy({ report, heartbeat }: HostView): Applied {
   };
 }
 
-function isAhead(view: HostView, { epoch }: Snapshot): boolean {
-  const applied = appliedBy(view);
-  return applied.epoch > epoch || applied.generation > (view.orders?.generation ?? 0);
+/**
+ * True where a host has applied orders that are not those stored for it, nor any before them. Of
+ * one generation there is one document: the same of another epoch is from a control state that
+ * went another way since.
+ */
+export function isAhead({ epoch, generation }: Applied, stored: Orders | undefined): boolean {
+  if (stored === undefined) return generation > 0;
+  if (epoch > stored.epoch || generation > stored.generation) return true;
+  return generation === stored.generation && epoch !== stored.epoch;
 }
 
 const NONE: ReadonlySet<HostName> = new Set();

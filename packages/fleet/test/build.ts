@@ -132,11 +132,12 @@ export function aHost(
   over: Partial<HostView> = {},
 ): HostView {
   const host = hostName(text);
+  const { epoch = 0, generation = 0 } = over.orders ?? {};
   return {
     name: host,
     admin: "active",
     liveness: "up",
-    report: aReport({ host, generation: over.orders?.generation ?? 0, ...report }),
+    report: aReport({ host, epoch, generation, ...report }),
     heartbeat: undefined,
     orders: undefined,
     ...over,

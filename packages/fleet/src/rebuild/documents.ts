@@ -1,5 +1,4 @@
 /** Which orders each host is to have after a rebuild. */
-import type { Applied } from "../control.ts";
 import { type HostName, runtimeName } from "../ids.ts";
 import type { OrderedInstance, Orders } from "../orders.ts";
 import type { Note } from "../plan.ts";
@@ -7,12 +6,6 @@ import type { RebuildInput, RebuiltHost } from "../rebuild.ts";
 
 /** `none`: it goes by orders that nobody knows; `new`: it was never ordered anything. */
 export type HostSource = "answer" | "stored" | "none" | "new";
-
-/**
- * A host that did not answer may have been ordered more than is known of: what is written for it
- * passes over that many generations.
- */
-const GENERATION_GAP = 1_000;
 
 export type Documents = {
   readonly orders: ReadonlyMap<HostName, Orders>;
@@ -23,7 +16,7 @@ export type Documents = {
   readonly notes: readonly Note[];
 };
 
-export function documentsOf({ stored, answers, silent }: RebuildInput): Documents {
+export function documentsOf({ stored, prefer, answers, silent }: RebuildInput): Documents {
   const known = new Map(stored.orders.map((orders) => [orders.host, orders]));
   const sources = new Map<HostName, HostSource>();
   const orders = new Map<HostName, Orders>();
@@ -34,10 +27,14 @@ export function documentsOf({ stored, answers, silent }: RebuildInput): Document
     if (answer !== undefined && !isOlder(answer, before)) {
       sources.set(host, "answer");
       orders.set(host, answer);
-    } else if (before !== undefined) {
+    } else if (before !== undefined && (isAnswered || prefer === "stored")) {
       sources.set(host, "stored");
-      orders.set(host, isAnswered ? before : above(before, silent.get(host)));
-    } else sources.set(host, isAnswered ? "new" : "none");
+      orders.set(host, before);
+    } else {
+      sources.set(host, isAnswered ? "new" : "none");
+      // What is stored may be older than what it goes by: as good as nothing.
+      if (before !== undefined) orders.set(host, noOrders(host));
+    }
   }
   const notes = leaveOutDoubles(orders);
   const missing = [...sources].flatMap(([host, source]) => (source === "none" ? [host] : []));
@@ -56,10 +53,10 @@ const isToRun = ({ desired }: OrderedInstance): boolean => desired === "run";
 const isOlder = (answer: Orders, stored: Orders | undefined): boolean =>
   stored !== undefined && stored.generation > answer.generation && stored.epoch >= answer.epoch;
 
-function above(orders: Orders, applied: Applied | undefined): Orders {
-  if (applied === undefined || applied.generation <= orders.generation) return orders;
-  return { ...orders, generation: applied.generation + GENERATION_GAP };
-}
+const noOrders = (host: HostName): Orders => ({
+  ...{ host, epoch: 0, generation: 0 },
+  ...{ templates: [], fleets: [], instances: [] },
+});
 
 /**
  * Where incarnations were counted anew, two hosts may be ordered the same one. The later epoch

@@ -47,10 +47,8 @@ export function rebuildWishes(
       wishes.set(index, { ...wish, isStopped: true });
     } else if (isAnyMissing) {
       unknown.push(index);
-      const minIncarnation = Math.max(
-        wish.minIncarnation,
-        (one?.incarnation ?? 0) + INCARNATION_GAP,
-      );
+      const known = Math.max(wish.minIncarnation, one?.incarnation ?? 0);
+      const minIncarnation = known + INCARNATION_GAP;
       const isStopped = wish.isStopped || onHostLoss === "wait";
       wishes.set(index, { index, isStopped, minIncarnation });
     }
