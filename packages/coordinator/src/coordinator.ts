@@ -2,7 +2,16 @@
  * One coordinator: follows or leads, hears the hosts, and while it leads plans and commits. It
  * keeps nothing that it could not read again, so it may be killed at any time.
  */
-import type { Applied, Clock, Heartbeat, HostName, Overcommit, Plan, Recall } from "@evm/fleet";
+import {
+  type Applied,
+  type Clock,
+  type Heartbeat,
+  type HostName,
+  isAhead,
+  type Overcommit,
+  type Plan,
+  type Recall,
+} from "@evm/fleet";
 import { type CoordinatorStore, EventOutbox } from "@evm/store";
 import { type Log, runTogether, Wake } from "@evm/telemetry";
 import { Announcer } from "./announcer.ts";
@@ -64,8 +73,8 @@ export class Coordinator {
    * nothing is promised to them meanwhile, though they may be back.
    */
   #writtenOff: ReadonlySet<HostName> = new Set();
-  /** Hosts whose orders are not known: neither is what they would be promised. */
-  #estranged: ReadonlySet<HostName> = new Set();
+  /** Who forgot what it ordered promises nothing: it does not know what runs elsewhere. */
+  #isForgetful = false;
   readonly announcer: Announcer;
 
   constructor(options: CoordinatorOptions) {
@@ -159,10 +168,9 @@ export class Coordinator {
       this.#noteApplied(heartbeat);
       const { state, hasFooting } = this.#leadership;
       if (state.kind !== "leading" || !hasFooting) return undefined;
-      if (this.#estranged.has(host)) return undefined;
-      if (this.#writtenOff.has(host) || isSucceeded(heartbeat, store.control().orders)) {
-        return undefined;
-      }
+      const { orders } = store.control();
+      if (this.#isForgetful || isAhead(heartbeat, orders.get(host)?.value)) return undefined;
+      if (this.#writtenOff.has(host) || isSucceeded(heartbeat, orders)) return undefined;
       return { epoch: state.epoch, leaseMs: this.#liveness.leaseMs };
     }, signal);
     const intervalMs = this.#liveness.leaseMs / LISTENS_PER_LEASE;
@@ -214,7 +222,7 @@ export class Coordinator {
     metrics.queuedEvents.set(this.#outbox.length);
     const { memory } = picture;
     this.#memory.look(memory, clock.monotonicMs(), state.kind === "leading");
-    this.#estranged = memory.kind === "whole" ? memory.estranged : new Set();
+    this.#isForgetful = memory.kind === "lost";
     if (state.kind !== "leading") return true;
     this.#observe(picture);
     this.#hostNews.observe(picture.snapshot);

@@ -60,7 +60,7 @@ test("after the loss of all control state nothing is ordered and nobody is lost 
   expect(await leader.registry.metrics()).toContain("evm_control_state_lost 1");
 });
 
-test("heartbeats alone tell it, and are answered: what runs keeps its lease", async () => {
+test("heartbeats alone tell it, and nobody gets a lease: what others run is unknown", async () => {
   const store = createMemoryStore();
   const clock = new ManualClock();
   await using leader = startCoordinator(store, "a", clock);
@@ -68,9 +68,12 @@ test("heartbeats alone tell it, and are answered: what runs keeps its lease", as
   const host = store.host(name("h1"));
   const beat = () =>
     host.heartbeat({ host: host.host, epoch: 9, generation: 4 }, AbortSignal.timeout(1_000));
+  const other = store.host(name("h2"));
+  const newcomer = { host: other.host, epoch: 0, generation: 0 };
   for (let second = 0; second < 5; second += 1) {
-    expect(await beat()).toMatchObject({ leaseMs: 6_000 });
+    expect(await beat()).toBe(undefined);
     await clock.advance(SECOND_MS);
+    expect(await other.heartbeat(newcomer, AbortSignal.timeout(SECOND_MS))).toBe(undefined);
   }
   expect(leader.coordinator.memory).toEqual({ kind: "lost", hosts: ["h1"] });
 });

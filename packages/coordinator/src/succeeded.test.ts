@@ -42,3 +42,12 @@ test("a host that is merely behind is not", () => {
   const all = new Map([orders(h1, [{ incarnation: 1, desired: "stop" }]), orders(h2, [])]);
   expect(isSucceeded({ host: h1, epoch: 1, generation: 1 }, all)).toBe(false);
 });
+
+test("so is one that is ordered to run what was ordered elsewhere: a restore found both", () => {
+  const all = new Map([
+    orders(h1, [{ incarnation: 1, desired: "run" }]),
+    orders(h2, [{ incarnation: 2, desired: "run" }]),
+  ]);
+  expect(isSucceeded({ host: h1, epoch: 1, generation: 2 }, all)).toBe(true);
+  expect(isSucceeded({ host: h2, epoch: 1, generation: 2 }, all)).toBe(false);
+});

@@ -253,8 +253,8 @@ export const MUTATIONS: readonly Mutation[] = [
     patches: [
       replaced(
         "coordinator/src/succeeded.ts",
-        "generation >= own.generation) return false;",
-        "generation >= 0) return false;",
+        "if (own === undefined) return false;",
+        "if (own === undefined || generation >= 0) return false;",
       ),
     ],
   },
