@@ -32,8 +32,14 @@ type Known = {
   readonly reports: ReadonlyMap<HostName, Report>;
 };
 
+export type CoordinatorLinkOptions = LinkOptions<CoordinatorStore> & {
+  /** Called when a restore was written, whether or not who wrote it hears of it. */
+  readonly onRestored: () => void;
+};
+
 /** The store as one life of a coordinator reaches it; its view trails what the store holds. */
 export class CoordinatorLink extends Link<CoordinatorStore> implements CoordinatorStore {
+  readonly #onRestored: () => void;
   readonly #wakes = new Set<() => void>();
   #known: Known;
   /** Views may overtake each other; an older one is not taken again. */
@@ -41,8 +47,9 @@ export class CoordinatorLink extends Link<CoordinatorStore> implements Coordinat
   #received = 0;
   #committedAtMs = 0;
 
-  constructor(options: LinkOptions<CoordinatorStore>) {
+  constructor(options: CoordinatorLinkOptions) {
     super(options);
+    this.#onRestored = options.onRestored;
     this.#known = this.#present();
     const { signal } = this.endpoint.process;
     this.server.watch(() => this.#follow(), signal);
@@ -102,7 +109,11 @@ export class CoordinatorLink extends Link<CoordinatorStore> implements Coordinat
   }
 
   restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreOutcome> {
-    return this.request("restoring", signal, () => this.server.restore(request, NEVER));
+    return this.request("restoring", signal, async () => {
+      const outcome = await this.server.restore(request, NEVER);
+      if (outcome.kind === "committed") this.#onRestored();
+      return outcome;
+    });
   }
 
   putFleets(writes: readonly Write<FleetRecord>[], signal: AbortSignal): Promise<WriteOutcome> {

@@ -3,6 +3,7 @@
  * reaches what a run with all of them never would) and draws how often and how badly they strike.
  */
 import { CONDITIONS, type Condition, calmDown, LASTING, spells } from "./conditions.ts";
+import { ControlLoss } from "./control-loss.ts";
 import { type Draw, EPISODES, type Episode } from "./episodes.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { World } from "./world.ts";
@@ -13,11 +14,15 @@ const KIND_RATE = [0.08, 0.4] as const;
 const EPISODE_MS = [200, 20_000] as const;
 /** The lease that these lengths are meant for; they are longer where it is. */
 const USUAL_LEASE_MS = 6_000;
+/** The loss of all that coordinators know: rare, for nothing else is done until it is mended. */
+const CONTROL_LOSS = "forgetControl";
+const CONTROL_LOSS_RATE = 0.12;
 
 /** Every kind of fault. */
 export const FAULT_KINDS: readonly string[] = [
   ...Object.keys(CONDITIONS),
   ...Object.keys(EPISODES),
+  CONTROL_LOSS,
 ];
 
 export type FaultOptions = {
@@ -43,6 +48,7 @@ export class Faults {
   readonly #options: FaultOptions;
   readonly #kindRate: number;
   readonly #open = new Set<Episode>();
+  #controlLoss: ControlLoss | undefined;
   #isOver = false;
 
   constructor(world: World, random: SeededRandom, options: FaultOptions) {
@@ -71,6 +77,13 @@ export class Faults {
       const random = this.#drawn(kind);
       if (random !== undefined) this.#begin(kind, draw, random);
     }
+    const random = this.#drawn(CONTROL_LOSS, CONTROL_LOSS_RATE);
+    if (random === undefined) return;
+    const { gapMs, leaseMs } = this.#options;
+    const between = [4 * gapMs[0], 2 * gapMs[1]] as const;
+    this.#controlLoss = new ControlLoss(this.#world, random, { gapMs: between, leaseMs });
+    this.#controlLoss.begin();
+    trace.add(`fault ${CONTROL_LOSS}`);
   }
 
   /** Ends all of them for good; whatever is dead starts. */
@@ -80,14 +93,15 @@ export class Faults {
     this.#isOver = true;
     for (const episode of [...this.#open]) this.#end(episode);
     calmDown(this.#world);
+    this.#controlLoss?.end();
     this.#world.start();
   }
 
   /** Chance for a kind that this seed has. */
-  #drawn(kind: string): SeededRandom | undefined {
+  #drawn(kind: string, rate = this.#kindRate): SeededRandom | undefined {
     const { only } = this.#options;
     const random = this.#random.fork(kind);
-    if (!random.chance(this.#kindRate) || only?.has(kind) === false) return undefined;
+    if (!random.chance(rate) || only?.has(kind) === false) return undefined;
     this.kinds.push(kind);
     return random;
   }

@@ -217,6 +217,11 @@ export class Network {
     this.#orders.set(orders.host, kept);
   }
 
+  /** Those that were committed are lost: none of them comes again. */
+  forgetOrders(): void {
+    this.#orders.clear();
+  }
+
   /** What a host is given to read where the newest are `newest`. */
   ordersFor(host: HostName, newest: Orders | undefined): Orders | undefined {
     if (!this.random.chance(this.conditions.staleOrdersRate)) return newest;

@@ -1,7 +1,9 @@
-/** A machine that runs a coordinator, which keeps nothing over its death. */
-import { Coordinator, type CoordinatorMetrics } from "@evm/coordinator";
+/** A machine that runs a coordinator, which keeps nothing over its death but its exports. */
+import { Coordinator, type CoordinatorMetrics, Exporter, exportable } from "@evm/coordinator";
 import type { CoordinatorStore } from "@evm/store";
+import { runTogether } from "@evm/telemetry";
 import { CoordinatorLink } from "./coordinator-link.ts";
+import { Exports } from "./exports.ts";
 import type { Network } from "./network.ts";
 import { SimulatedProcess } from "./process.ts";
 import type { SeededRandom } from "./seeded-random.ts";
@@ -11,20 +13,26 @@ import type { Trace } from "./trace.ts";
 const CONNECT_RETRY_MS = 1_000;
 /** A freeze of less than half a lease leaves time for what was sent meanwhile; by its own clock. */
 const TOLERANCE_MS = 100;
+/** Enough that none that may be wanted is removed. */
+const KEPT_EXPORTS = 30;
 
 export type NodeOptions = {
   readonly id: string;
   readonly network: Network;
-  readonly server: CoordinatorStore;
+  /** Connects to the store. */
+  readonly connect: () => CoordinatorStore;
   readonly random: SeededRandom;
   readonly trace: Trace;
   readonly metrics: CoordinatorMetrics;
   readonly lease: { readonly leaseMs: number; readonly marginMs: number };
   /** Called where the coordinator ends by itself. */
   readonly onDefect: (text: string) => void;
+  /** Called when a restore was written. */
+  readonly onRestored: () => void;
 };
 
 type Life = {
+  readonly startedAtMs: number;
   readonly process: SimulatedProcess;
   readonly coordinator: Coordinator;
   readonly link: CoordinatorLink;
@@ -36,6 +44,9 @@ export class SimulatedNode {
   clockRate = 1;
   /** By how much its wall clock was set. */
   wallOffsetMs = 0;
+  /** How often it exports what is declared; undefined: never. Read when the program starts. */
+  exportIntervalMs: number | undefined;
+  readonly exports = new Exports();
   readonly #options: NodeOptions;
   #life: Life | undefined;
   #lives = 0;
@@ -68,12 +79,12 @@ export class SimulatedNode {
     trace.add(`${this.address} starts`);
     this.#listeningSinceMs = network.timeline.nowMs;
     const life = this.#newLife();
-    const { process, coordinator } = life;
+    const { process } = life;
     this.#life = life;
     const ended = (how: string) => {
       if (!process.signal.aborted) onDefect(`coordinator ${this.id} ended: ${how}`);
     };
-    coordinator.run(process.signal).then(
+    this.#run(life).then(
       () => ended("without a reason"),
       (error: unknown) => ended(String(error)),
     );
@@ -111,13 +122,36 @@ export class SimulatedNode {
     return this.#life?.link.committedAtMs ?? 0;
   }
 
+  #run({ process, coordinator, link }: Life): Promise<void> {
+    const intervalMs = this.exportIntervalMs;
+    if (intervalMs === undefined) return coordinator.run(process.signal);
+    const { trace, metrics } = this.#options;
+    const { clock } = process;
+    const exporter = new Exporter({
+      folder: this.exports,
+      intervalMs,
+      keep: KEPT_EXPORTS,
+      take: () => exportable(coordinator, link, clock.now()),
+      clock,
+      log: trace.log(this.address),
+      announcer: coordinator.announcer,
+      metrics,
+    });
+    const loops = [
+      (end: AbortSignal) => coordinator.run(end),
+      (end: AbortSignal) => exporter.run(end),
+    ];
+    return runTogether(loops, process.signal);
+  }
+
   #newLife(): Life {
-    const { id, network, server, random, trace, metrics, lease } = this.#options;
+    const { id, network, connect, random, trace, metrics, lease, onRestored } = this.#options;
     const process = new SimulatedProcess(network.timeline, this);
     const link = new CoordinatorLink({
       endpoint: { name: this.address, process },
       network,
-      server,
+      server: connect(),
+      onRestored,
     });
     const coordinator = new Coordinator({
       id,
@@ -131,6 +165,6 @@ export class SimulatedNode {
       waveShare: 0.1,
       maxLostShare: 0.3,
     });
-    return { process, coordinator, link };
+    return { startedAtMs: network.timeline.nowMs, process, coordinator, link };
   }
 }

@@ -6,9 +6,10 @@
 import { ordersCodec } from "@evm/codec";
 import type { Digest, HostName, InstanceName, Orders, Resources } from "@evm/fleet";
 import type { ControlState } from "@evm/store";
+import type { ControlTruth } from "./control-truth.ts";
 import type { SimulatedHost } from "./host.ts";
 import type { Network } from "./network.ts";
-import { type HostTruth, isUp, type Places, type Truth } from "./oracles/truth.ts";
+import { type HostTruth, isUp, type Places, type Restore, type Truth } from "./oracles/truth.ts";
 
 type Mutable<Item> = { -readonly [Key in keyof Item]: Item[Key] };
 type MutablePlaces = {
@@ -17,7 +18,7 @@ type MutablePlaces = {
 };
 
 export type ObserverOptions = {
-  readonly control: () => ControlState;
+  readonly controlTruth: ControlTruth;
   readonly hosts: readonly SimulatedHost[];
   readonly network: Network;
   readonly resources: ReadonlyMap<Digest, Resources>;
@@ -28,6 +29,8 @@ export class Observer {
   readonly #changed: Set<SimulatedHost>;
   readonly #hosts = new Map<HostName, HostTruth>();
   readonly #orders = new Map<HostName, Orders>();
+  /** As a restore wrote them, and nobody has since. */
+  readonly #restored = new Map<HostName, Orders>();
   readonly #places = new Map<InstanceName, MutablePlaces>();
   /** Run on another host than they are ordered to: what leases promise is at stake. */
   readonly #misplaced = new Set<InstanceName>();
@@ -61,15 +64,17 @@ export class Observer {
   look(): Truth {
     const names = new Set(this.#misplaced);
     const before = this.#control;
-    const control = this.#isControlChanged ? this.#options.control() : (before ?? this.#read());
+    const control = this.#isControlChanged ? this.#read() : (before ?? this.#read());
     const orders = before?.orders === control.orders ? [] : this.#newOrders(control, names);
     const hosts = [...this.#changed].map((host) => this.#newHost(host, names));
     for (const name of names) this.#judge(name);
     this.#control = control;
     this.#isControlChanged = false;
     this.#changed.clear();
+    const restore = this.#options.controlTruth.takeRestore();
+    this.#noteRestored(orders, restore);
     const areRecords = before?.fleets !== control.fleets || before.hosts !== control.hosts;
-    return this.#truth(control, { orders, hosts, names, areRecords });
+    return this.#truth(control, { orders, hosts, names, areRecords, restore });
   }
 
   /** Everything, looked at anew. */
@@ -84,26 +89,37 @@ export class Observer {
   }
 
   #read(): ControlState {
-    return this.#options.control();
+    return this.#options.controlTruth.control();
   }
 
   #truth(control: ControlState, changes: Truth["changes"]): Truth {
-    const { network, resources } = this.#options;
+    const { network, resources, controlTruth } = this.#options;
     const { nowMs } = network.timeline;
-    return { nowMs, control, hosts: this.#hosts, resources, places: this.#places, changes };
+    const left = controlTruth.isLost ? controlTruth.stored() : undefined;
+    const restored = new Set(this.#restored.keys());
+    const [hosts, places] = [this.#hosts, this.#places];
+    return { nowMs, control, left, hosts, resources, places, restored, changes };
+  }
+
+  #noteRestored(changed: readonly Orders[], restore: Restore | undefined): void {
+    if (restore?.isOfLoss === true) this.#restored.clear();
+    for (const orders of changed) {
+      if (restore !== undefined) this.#restored.set(orders.host, orders);
+      else if (this.#restored.get(orders.host) !== orders) this.#restored.delete(orders.host);
+    }
   }
 
   #newOrders(control: ControlState, names: Set<InstanceName>): readonly Orders[] {
     const changed: Orders[] = [];
+    for (const [host, { instances }] of this.#orders) {
+      if (!control.orders.has(host)) this.#forgetOrders(host, instances, names);
+    }
     for (const [host, { value }] of control.orders) {
       const before = this.#orders.get(host);
       if (before === value) continue;
       changed.push(value);
+      this.#forgetOrders(host, before?.instances ?? [], names);
       this.#orders.set(host, value);
-      for (const { name } of before?.instances ?? []) {
-        names.add(name);
-        remove(this.#placesOf(name).ordered, host);
-      }
     }
     for (const { host, instances } of changed) {
       for (const one of instances) {
@@ -112,6 +128,14 @@ export class Observer {
       }
     }
     return changed;
+  }
+
+  #forgetOrders(host: HostName, instances: Orders["instances"], names: Set<InstanceName>): void {
+    this.#orders.delete(host);
+    for (const { name } of instances) {
+      names.add(name);
+      remove(this.#placesOf(name).ordered, host);
+    }
   }
 
   #newHost(host: SimulatedHost, names: Set<InstanceName>): HostTruth {

@@ -3,7 +3,7 @@ import { createAgentMetrics } from "@evm/agent";
 import { createCoordinatorMetrics } from "@evm/coordinator";
 import { Metrics } from "@evm/telemetry";
 import { Faults } from "./faults.ts";
-import { acknowledged } from "./oracles/acknowledged.ts";
+import { Acknowledgements, acknowledged } from "./oracles/acknowledged.ts";
 import { availability } from "./oracles/availability.ts";
 import { brake } from "./oracles/brake.ts";
 import { calm } from "./oracles/calm.ts";
@@ -12,6 +12,7 @@ import { unsettled } from "./oracles/convergence.ts";
 import { data } from "./oracles/data.ts";
 import { type Excused, isolation } from "./oracles/isolation.ts";
 import { lease } from "./oracles/lease.ts";
+import { recall } from "./oracles/recall.ts";
 import { singleRun } from "./oracles/single-run.ts";
 import { succession } from "./oracles/succession.ts";
 import type { Scenario } from "./scenario.ts";
@@ -61,7 +62,7 @@ export const createWorldMetrics = (): WorldMetrics => ({
 export async function runSeed(options: RunOptions): Promise<RunOutcome> {
   const { seed, scenario, metrics, print } = options;
   const random = new SeededRandom(seed);
-  const writes = () => workload.acknowledged();
+  const writes = new Acknowledgements();
   const vcpuMillis = 1_000 * random.integer(...scenario.vcpus);
   const { leaseMs } = scenario;
   const excused: Excused = new Map();
@@ -83,16 +84,22 @@ export async function runSeed(options: RunOptions): Promise<RunOutcome> {
       data(),
       succession(),
       acknowledged(writes),
-      availability(() => world.reports()),
+      recall(),
+      availability(() => world.controlTruth.reports()),
       calm(leaseMs, () => world.listenedMs()),
       brake(
         leaseMs,
         (host) => world.silentMs(host),
-        () => world.reports(),
+        () => world.controlTruth.reports(),
       ),
     ],
   );
-  const workload = new Workload({ ...scenario, world, random: random.fork("workload") });
+  const workload = new Workload({
+    ...scenario,
+    world,
+    acknowledged: writes,
+    random: random.fork("workload"),
+  });
   const faults = new Faults(world, random.fork("faults"), {
     ...scenario,
     only: options.only && new Set(options.only),

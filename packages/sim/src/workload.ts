@@ -11,6 +11,7 @@ import {
   isDigest,
   isFleetName,
   isImageName,
+  isSame,
   NO_ROLLOUT,
   presentTemplate,
   resumed,
@@ -20,10 +21,10 @@ import {
   updated,
   withRolloutState,
 } from "@evm/fleet";
-import type { ControlState, Versioned, WriteOutcome } from "@evm/store";
+import type { WriteOutcome } from "@evm/store";
 import type { CoordinatorLink } from "./coordinator-link.ts";
 import { NEVER } from "./link.ts";
-import type { Acknowledged } from "./oracles/acknowledged.ts";
+import type { Acknowledged, Acknowledgements } from "./oracles/acknowledged.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { World } from "./world.ts";
 
@@ -37,6 +38,8 @@ const UPDATE_SHARE = 0.1;
 
 export type WorkloadOptions = {
   readonly world: World;
+  /** Takes down what was acknowledged. */
+  readonly acknowledged: Acknowledgements;
   readonly random: SeededRandom;
   readonly fleets: number;
   /** Of all fleets together, about. */
@@ -47,29 +50,19 @@ export type WorkloadOptions = {
 };
 
 /** A write on its way: how to read its key, and what to say of it. */
-type Request = {
-  readonly what: string;
+type Request = Omit<Acknowledged, "revision"> & {
   readonly write: () => Promise<WriteOutcome>;
-  readonly value: unknown;
-  readonly read: (control: ControlState) => Versioned<unknown> | undefined;
-  readonly mayBeGone: boolean;
 };
 
 export class Workload {
   readonly #options: WorkloadOptions;
   readonly #names: readonly FleetName[];
-  readonly #acknowledged = new Map<string, Acknowledged>();
   #isOver = false;
 
   constructor(options: WorkloadOptions) {
     this.#options = options;
     const names = Array.from({ length: options.fleets }, (_, at) => `f${at + 1}`);
     this.#names = names.filter(isFleetName);
-  }
-
-  /** The newest write of each key that was acknowledged. */
-  acknowledged(): Iterable<Acknowledged> {
-    return this.#acknowledged.values();
   }
 
   /** Declares fleets, then keeps changing things until `end`. */
@@ -96,6 +89,8 @@ export class Workload {
 
   #change(): void {
     const { world, random } = this.#options;
+    // Operators know, and coordinators refuse to write.
+    if (world.controlTruth.isLost) return;
     const link = random.pick(world.nodes)?.life?.link;
     if (link === undefined) return;
     const request = random.chance(0.15) ? this.#changeHost(link) : this.#changeFleet(link);
@@ -103,19 +98,17 @@ export class Workload {
   }
 
   #send(request: Request): void {
-    const { trace } = this.#options.world;
-    const { what, read, value, mayBeGone } = request;
-    const known = this.#acknowledged.get(what);
-    if (mayBeGone && known !== undefined) this.#acknowledged.set(what, { ...known, mayBeGone });
+    const { trace, controlTruth } = this.#options.world;
+    const { write, ...rest } = request;
+    const { what, value, mayBeGone } = rest;
+    const { losses } = controlTruth;
+    if (mayBeGone) this.#options.acknowledged.yield(what);
     trace.add(`operator writes ${what}: ${JSON.stringify(value, shortened)}`);
-    request.write().then(
+    write().then(
       (outcome) => {
         trace.add(`operator hears of ${what}: ${outcome.kind}`);
-        if (outcome.kind === "conflict") return;
-        const { revision } = outcome;
-        const newest = this.#acknowledged.get(what)?.revision ?? 0;
-        if (revision <= newest) return;
-        this.#acknowledged.set(what, { what, value, revision, read, mayBeGone });
+        if (outcome.kind === "conflict" || controlTruth.losses > losses) return;
+        this.#options.acknowledged.add({ ...rest, revision: outcome.revision });
       },
       (error: unknown) => trace.add(`operator hears of ${what}: ${String(error)}`),
     );
@@ -145,6 +138,9 @@ export class Workload {
       value,
       read: (control) => control.hosts.get(host),
       mayBeGone: false,
+      isRestored: ({ hosts }, kept) =>
+        (hosts.get(host)?.value.admin ?? "active") ===
+        kept.hosts.find((one) => one.name === host)?.admin,
     };
   }
 
@@ -162,6 +158,11 @@ export class Workload {
       value,
       read: (control) => control.fleets.get(name),
       mayBeGone: value.state === "deleting",
+      isRestored: ({ fleets }, kept) =>
+        isKept(
+          fleets.get(name)?.value.spec,
+          kept.fleets.find(({ spec }) => spec.name === name),
+        ),
     };
   }
 
@@ -301,6 +302,13 @@ export class Workload {
       healthCheck: random.chance(0.5) ? check : undefined,
     };
   }
+}
+
+/** True of a fleet that is as it was kept, but for what orders may say otherwise. */
+function isKept(spec: FleetSpec | undefined, kept: FleetRecord | undefined): boolean {
+  if (spec === undefined || kept === undefined) return false;
+  const { placement, update, onHostLoss } = kept.spec;
+  return isSame(spec, { ...spec, placement, update, onHostLoss });
 }
 
 /** Traces stay readable: only what distinguishes a record. */

@@ -5,15 +5,9 @@
  */
 import type { AgentMetrics } from "@evm/agent";
 import type { CoordinatorMetrics } from "@evm/coordinator";
-import {
-  type Digest,
-  type HostName,
-  isHostName,
-  type Report,
-  type Resources,
-  type Waiting,
-} from "@evm/fleet";
+import { type Digest, type HostName, isHostName, type Resources, type Waiting } from "@evm/fleet";
 import { type ControlState, createMemoryStore } from "@evm/store";
+import { ControlTruth } from "./control-truth.ts";
 import { SimulatedHost } from "./host.ts";
 import { NEVER } from "./link.ts";
 import { Network } from "./network.ts";
@@ -60,11 +54,10 @@ export class World {
   /** Templates that do not work: what is made of them ends soon after each start. */
   readonly failing = new Set<Digest>();
   readonly violations: string[] = [];
+  readonly controlTruth: ControlTruth;
   readonly #observer: Observer;
   readonly #oracles: readonly Oracle[];
   readonly #teller: Teller;
-  readonly #control: () => ControlState;
-  readonly #reports: () => ReadonlyMap<HostName, Report>;
   /** What leaders decided on that was looked at already. */
   #explained: unknown;
   readonly #fullLookMs: number;
@@ -89,9 +82,8 @@ export class World {
     const { network } = this;
     this.#teller = new Teller(trace, network);
     const memory = createMemoryStore();
-    const store = memory.coordinator("observer");
-    this.#control = () => store.control();
-    this.#reports = () => store.reports();
+    this.controlTruth = new ControlTruth(memory);
+    const { controlTruth } = this;
     const { clock } = new SimulatedProcess(timeline, { clockRate: 1, wallOffsetMs: 0 });
     const onDefect = (text: string) => this.violate("defect", text);
     this.hosts = hostNames(options.hosts).map((name) => {
@@ -115,17 +107,21 @@ export class World {
       return new SimulatedNode({
         id,
         network,
-        server: memory.coordinator(id),
+        connect: () => memory.coordinator(id),
         random: random.fork(id),
         trace,
         metrics: metrics.coordinator,
         lease: { leaseMs: options.leaseMs, marginMs: LEASE_MARGIN_MS },
         onDefect,
+        onRestored: () => {
+          trace.add(`${id} restored the control state`);
+          controlTruth.restored();
+        },
       });
     });
     const { hosts, resources } = this;
-    this.#observer = new Observer({ control: this.#control, hosts, network, resources });
-    store.watch(() => this.#observer.controlChanged(), NEVER);
+    this.#observer = new Observer({ controlTruth, hosts, network, resources });
+    controlTruth.watch(() => this.#observer.controlChanged(), NEVER);
   }
 
   /** Starts every program that does not run. */
@@ -154,6 +150,12 @@ export class World {
     });
   }
 
+  /** The store loses its control state; see `ControlTruth`. */
+  loseControl(backup: ControlState | undefined): void {
+    this.controlTruth.lose(backup);
+    this.network.forgetOrders();
+  }
+
   violate(invariant: string, text: string): void {
     this.violations.push(`${invariant}: ${text}`);
     this.trace.add(`VIOLATION ${invariant}: ${text}`);
@@ -179,13 +181,8 @@ export class World {
   }
 
   #leader(): SimulatedNode | undefined {
-    const { leader } = this.#control().epoch;
+    const { leader } = this.controlTruth.control().epoch;
     return this.nodes.find(({ id }) => id === leader);
-  }
-
-  /** What hosts told last, as the store has it. */
-  reports(): ReadonlyMap<HostName, Report> {
-    return this.#reports();
   }
 
   /** What the leader lets wait, with its reasons; undefined where nobody leads. */
@@ -212,7 +209,7 @@ export class World {
 
   /** The coordinators that hold the newest epoch: one at the most. */
   #leaders() {
-    const { epoch } = this.#control().epoch;
+    const { epoch } = this.controlTruth.control().epoch;
     return this.nodes.flatMap(({ life }) => {
       const state = life?.coordinator.leadership;
       if (life === undefined || state?.kind !== "leading" || state.epoch !== epoch) return [];

@@ -1,5 +1,5 @@
 import type { HostName, OrderedInstance, Report } from "@evm/fleet";
-import { isUp, keyOf, NOWHERE, type Oracle, type Truth } from "./truth.ts";
+import { isGivenUp, isUp, keyOf, NOWHERE, type Oracle, type Truth } from "./truth.ts";
 
 /** Silence counts from half a lease on; so much more by another clock. */
 const TOLERANCE_MS = 500;
@@ -36,7 +36,7 @@ export function brake(
       const left = existing.find(
         (each) => each.host !== host && isUp(each.one) && each.one.incarnation < one.incarnation,
       );
-      if (left === undefined || !isSilent(left.host)) return [];
+      if (left === undefined || !isSilent(left.host) || isGivenUp(left.host, truth)) return [];
       const text = tooMany(left.host, truth, fresh);
       if (text === undefined || isConfirmed(left.host, truth)) return [];
       return [`${place} follows ${keyOf(left.one)} on ${left.host}, while ${text}`];

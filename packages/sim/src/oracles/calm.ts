@@ -1,4 +1,4 @@
-import { isUp, keyOf, NOWHERE, type Oracle, type Truth } from "./truth.ts";
+import { isGivenUp, isUp, keyOf, NOWHERE, type Oracle, type Truth } from "./truth.ts";
 
 /**
  * A leader that gives hosts up has listened for a lease: such a share less by its own clock, and
@@ -15,8 +15,9 @@ const TOLERANCE = 0.05;
  */
 export function calm(leaseMs: number, listened: () => number | undefined): Oracle {
   const known = new Set<string>();
-  const look = ({ changes, places }: Truth): readonly string[] => {
+  const look = (truth: Truth): readonly string[] => {
     const found: string[] = [];
+    const { changes, places } = truth;
     for (const { host, instances } of changes.orders) {
       for (const one of instances) {
         const key = `${keyOf(one)} on ${host}`;
@@ -27,7 +28,8 @@ export function calm(leaseMs: number, listened: () => number | undefined): Oracl
           (each) => each.host !== host && isUp(each.one) && each.one.incarnation < one.incarnation,
         );
         const ms = listened();
-        if (left === undefined || ms === undefined || ms >= leaseMs * (1 - TOLERANCE)) continue;
+        if (left === undefined || isGivenUp(left.host, truth)) continue;
+        if (ms === undefined || ms >= leaseMs * (1 - TOLERANCE)) continue;
         const where = `${keyOf(left.one)} on ${left.host}`;
         found.push(`${key} follows ${where} by a leader that listened for ${Math.round(ms)} ms`);
       }

@@ -26,7 +26,9 @@ export function unsettled(
   const found: string[] = [];
   for (const { value: fleet } of truth.control.fleets.values()) {
     if (fleet.state === "deleting") found.push(`fleet ${fleet.spec.name} is still there`);
-    else if (!failing.has(fleet.template)) found.push(...unsettledOf(fleet, truth, waiting));
+    else if (!failing.has(fleet.template)) {
+      found.push(...unsettledOf(fleet, { truth, waiting, failing }));
+    }
   }
   for (const { name: host, instances, excuses } of truth.hosts.values()) {
     for (const one of instances) {
@@ -47,10 +49,15 @@ export function unsettled(
   return found;
 }
 
+type Situation = {
+  readonly truth: Truth;
+  readonly waiting: readonly Waiting[];
+  readonly failing: ReadonlySet<Digest>;
+};
+
 function unsettledOf(
   fleet: FleetRecord,
-  truth: Truth,
-  waiting: readonly Waiting[],
+  { truth, waiting, failing }: Situation,
 ): readonly string[] {
   const own = waiting.filter((one) => one.fleet === fleet.spec.name);
   const reasons = new Map(own.map((one) => [one.instance, one]));
@@ -58,7 +65,10 @@ function unsettledOf(
   return Array.from({ length: fleet.spec.replicas }, (_, index) => index).flatMap((index) => {
     const name = instanceName(fleet.spec.name, index);
     const wish = wishes.get(index);
-    const alive = (truth.places.get(name) ?? NOWHERE).existing.filter(({ one }) => isUp(one));
+    const { ordered, existing } = truth.places.get(name) ?? NOWHERE;
+    // An update that is held leaves those that do not work as they are.
+    if (isHeld(fleet) && ordered.some(({ one }) => failing.has(one.template))) return [];
+    const alive = existing.filter(({ one }) => isUp(one));
     if (wish?.isStopped === true) return alive.length === 0 ? [] : [`${name} is to be stopped`];
     const [only, ...others] = alive;
     if (others.length > 0) return [`${name} runs ${alive.length} times`];
@@ -103,11 +113,12 @@ function isTrue(
   });
 }
 
-/** Where its newest incarnation rests: it can run again on that disk only. */
-function restingPlace(name: InstanceName, { places }: Truth): HostName | undefined {
-  const { ordered } = places.get(name) ?? NOWHERE;
+/** Where its newest incarnation rests: it can run again on that disk only, unless it is to move. */
+function restingPlace(name: InstanceName, truth: Truth): HostName | undefined {
+  const { ordered } = truth.places.get(name) ?? NOWHERE;
   const newest = ordered.toSorted((a, b) => b.one.incarnation - a.one.incarnation)[0];
-  return newest?.one.desired === "stop" ? newest.host : undefined;
+  if (newest?.one.desired !== "stop") return undefined;
+  return adminOf(newest.host, truth) === "draining" ? undefined : newest.host;
 }
 
 const adminOf = (name: HostName, { control }: Truth): HostRecord["admin"] =>

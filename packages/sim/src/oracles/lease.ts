@@ -18,6 +18,9 @@ export function lease(): Oracle {
         known.add(key);
         for (const other of existing) {
           if (other.host === host || !isUp(other.one)) continue;
+          // A restore finds what has been succeeded, too: it is the successor that may run.
+          const isSucceeded = one.incarnation < other.one.incarnation;
+          if (isSucceeded && truth.restored.has(host)) continue;
           const there = truth.hosts.get(other.host);
           const leftMs = Math.round((there?.leasedUntilMs() ?? 0) - truth.nowMs);
           if (there === undefined || leftMs <= 0) continue;

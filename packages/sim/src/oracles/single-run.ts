@@ -3,7 +3,9 @@ import { isUp, keyOf, NOWHERE, type Oracle, type Places, type Truth } from "./tr
 
 /**
  * I1: no instance is ordered to run on two hosts, no incarnation is alive on two, and no host has
- * two incarnations of an instance alive, unless its driver told its agent that one was not.
+ * two incarnations of an instance alive, unless its driver told its agent that one was not. A
+ * restore writes what each host goes by, that was lost and succeeded, too: until orders are planned
+ * anew there may be an older incarnation as well.
  */
 export const singleRun = (): Oracle => ({
   invariant: "I1",
@@ -14,9 +16,11 @@ export const singleRun = (): Oracle => ({
     ]),
 });
 
-function orderedTwice(name: InstanceName, { places }: Truth): readonly string[] {
+function orderedTwice(name: InstanceName, { places, restored }: Truth): readonly string[] {
   const { ordered } = places.get(name) ?? NOWHERE;
-  const toRun = ordered.filter(({ one }) => one.desired === "run");
+  const all = ordered.filter(({ one }) => one.desired === "run");
+  const newest = Math.max(...all.map(({ one }) => one.incarnation));
+  const toRun = all.filter(({ host, one }) => one.incarnation === newest || !restored.has(host));
   if (toRun.length < 2) return [];
   const where = toRun.map(({ host, one }) => `${keyOf(one)} on ${host}`);
   return [`ordered to run: ${where.join(", and ")}`];

@@ -1,6 +1,7 @@
 /** What oracles look at: the world as it truly is, and not as any program in it believes. */
 import type { DriverInstance } from "@evm/drivers";
 import type {
+  ClusterExport,
   Digest,
   HostName,
   InstanceName,
@@ -12,13 +13,17 @@ import type { ControlState } from "@evm/store";
 
 export type Truth = {
   readonly nowMs: number;
-  /** What the store holds. */
+  /** What the store holds; while that is lost, what it held before. */
   readonly control: ControlState;
+  /** What the store holds although the control state is lost; undefined where it is not. */
+  readonly left: ControlState | undefined;
   readonly hosts: ReadonlyMap<HostName, HostTruth>;
   /** What each template ever declared takes. */
   readonly resources: ReadonlyMap<Digest, Resources>;
   /** Where each instance is, of which anything is ordered or exists. */
   readonly places: ReadonlyMap<InstanceName, Places>;
+  /** Hosts whose orders are as a restore found them: what succeeded them may be in force, too. */
+  readonly restored: ReadonlySet<HostName>;
   readonly changes: Changes;
 };
 
@@ -32,6 +37,15 @@ export type Changes = {
   readonly names: ReadonlySet<InstanceName>;
   /** Whether a record of a fleet or a host was written. */
   readonly areRecords: boolean;
+  /** Present where a restore was written. */
+  readonly restore: Restore | undefined;
+};
+
+export type Restore = {
+  /** Whether the control state was lost; else a host was taken in. */
+  readonly isOfLoss: boolean;
+  /** The export that it began with. */
+  readonly kept: ClusterExport | undefined;
 };
 
 export type HostTruth = {
@@ -68,5 +82,15 @@ export const keyOf = ({ name, incarnation }: Named): string => `${name}.${incarn
 
 export const isUp = ({ state }: DriverInstance): boolean =>
   state === "running" || state === "ready";
+
+/** True where a host goes by orders that the store does not know: a restore left it out. */
+export const isEstranged = ({ name, accepted }: HostTruth, { control }: Truth): boolean =>
+  (accepted?.generation ?? 0) > (control.orders.get(name)?.value.generation ?? 0);
+
+/** True where an operator left a host out of a restore. */
+export const isGivenUp = (name: HostName, truth: Truth): boolean => {
+  const host = truth.hosts.get(name);
+  return host !== undefined && isEstranged(host, truth);
+};
 
 export const NOWHERE: Places = { ordered: [], existing: [] };
