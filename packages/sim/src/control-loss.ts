@@ -16,7 +16,8 @@ import type { World } from "./world.ts";
 
 /** How often coordinators export; drawn by seed. */
 const EXPORT_INTERVAL_MS = [2_000, 20_000] as const;
-const OUTAGE_MS = [200, 10_000] as const;
+/** Longer than what was asked of the servers before may be on its way. */
+const OUTAGE_MS = [6_000, 15_000] as const;
 /** Until operators notice. */
 const MAX_UNNOTICED_MS = 15_000;
 /** Between two things that they do about it. */
@@ -47,6 +48,8 @@ export class ControlLoss {
   readonly #random: SeededRandom;
   readonly #options: ControlLossOptions;
   #lostAtMs = Number.NEGATIVE_INFINITY;
+  /** The newest export then: later ones are of what is left. */
+  #kept: ClusterExport | undefined;
   #noticedAtMs = Number.NEGATIVE_INFINITY;
   #isOver = false;
   /** When the restore that is under way was begun. */
@@ -97,9 +100,9 @@ export class ControlLoss {
     const isAll = random.chance(0.4);
     const isOutage = random.chance(0.5) || isAll;
     const isBackup = random.chance(0.5);
-    const [least, most] = OUTAGE_MS;
-    const outageMs = isOutage ? least * (most / least) ** random.next() : 0;
+    const outageMs = isOutage ? random.between(...OUTAGE_MS) : 0;
     this.#lostAtMs = timeline.nowMs;
+    this.#kept = this.#newestExport();
     this.#noticedAtMs = timeline.nowMs + outageMs + random.between(0, MAX_UNNOTICED_MS);
     if (isOutage) network.setOutage("bus", true);
     if (isAll) world.loseControl(undefined);
@@ -110,11 +113,13 @@ export class ControlLoss {
     if (isOutage) timeline.after(outageMs, () => network.setOutage("bus", false));
   }
 
+  /** Where none are stored for a host, but are for others, it may be one from elsewhere. */
   #isTold({ orders }: ControlState): boolean {
     const reports = [...this.#world.controlTruth.reports().values()];
-    return reports.some(
-      ({ host, generation }) => generation > (orders.get(host)?.value.generation ?? 0),
-    );
+    return reports.some(({ host, generation }) => {
+      const stored = orders.get(host)?.value.generation ?? (orders.size === 0 ? 0 : generation);
+      return generation > stored;
+    });
   }
 
   #goOn(): void {
@@ -148,7 +153,7 @@ export class ControlLoss {
     const { coordinator, link, process } = life;
     const begunMs = timeline.nowMs;
     this.#attemptedAtMs = begunMs;
-    const kept = controlTruth.isLost ? this.#newestExport() : undefined;
+    const kept = controlTruth.isLost ? this.#kept : undefined;
     controlTruth.kept = kept;
     const leaveOutMs = LEAVE_OUT_LEASES * this.#options.leaseMs;
     const without = [...this.#silentSinceMs].flatMap(([name, sinceMs]) =>

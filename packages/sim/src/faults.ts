@@ -14,9 +14,8 @@ const KIND_RATE = [0.08, 0.4] as const;
 const EPISODE_MS = [200, 20_000] as const;
 /** The lease that these lengths are meant for; they are longer where it is. */
 const USUAL_LEASE_MS = 6_000;
-/** The loss of all that coordinators know: rare, for nothing else is done until it is mended. */
+/** The loss of all that coordinators know. */
 const CONTROL_LOSS = "forgetControl";
-const CONTROL_LOSS_RATE = 0.12;
 
 /** Every kind of fault. */
 export const FAULT_KINDS: readonly string[] = [
@@ -30,6 +29,7 @@ export type FaultOptions = {
   readonly gapMs: readonly [least: number, most: number];
   /** What coordinators grant: faults are about as long. */
   readonly leaseMs: number;
+  readonly controlLossRate: number;
   /** True where lasting faults come and go. */
   readonly hasSpells: boolean;
   /** The only kinds that may be switched on; undefined: any. */
@@ -77,9 +77,9 @@ export class Faults {
       const random = this.#drawn(kind);
       if (random !== undefined) this.#begin(kind, draw, random);
     }
-    const random = this.#drawn(CONTROL_LOSS, CONTROL_LOSS_RATE);
+    const { gapMs, leaseMs, controlLossRate } = this.#options;
+    const random = this.#drawn(CONTROL_LOSS, controlLossRate);
     if (random === undefined) return;
-    const { gapMs, leaseMs } = this.#options;
     const between = [4 * gapMs[0], 2 * gapMs[1]] as const;
     this.#controlLoss = new ControlLoss(this.#world, random, { gapMs: between, leaseMs });
     this.#controlLoss.begin();

@@ -17,6 +17,8 @@ export type Scenario = {
   readonly restMs: number;
   /** Between two faults of one kind, drawn by seed and kind between these. */
   readonly gapMs: readonly [least: number, most: number];
+  /** How likely a seed loses the control state: rare, for all else waits until it is restored. */
+  readonly controlLossRate: number;
   /** True where lasting faults come and go, as bad weather does. */
   readonly hasSpells: boolean;
   /** Between two things that operators do. */
@@ -31,6 +33,7 @@ export type Scenario = {
  */
 const REST_MS = 300_000;
 const LEASE_MS = 6_000;
+const CONTROL_LOSS_RATE = 0.12;
 
 /** As many faults as can be told apart: finds most in the least time. */
 const SMALL = {
@@ -45,6 +48,7 @@ const SMALL = {
   faultsMs: 60_000,
   restMs: REST_MS,
   gapMs: [3_000, 25_000],
+  controlLossRate: CONTROL_LOSS_RATE,
   hasSpells: false,
   pauseMs: [500, 8_000],
   maxSurge: 0,
@@ -63,6 +67,7 @@ const RACK = {
   faultsMs: 1_800_000,
   restMs: 1_200_000,
   gapMs: [60_000, 600_000],
+  controlLossRate: CONTROL_LOSS_RATE,
   hasSpells: false,
   pauseMs: [20_000, 180_000],
   maxSurge: 0,
@@ -72,6 +77,8 @@ export const SCENARIOS = {
   small: SMALL,
   /** The same, where updates have extra instances. */
   surge: { ...SMALL, name: "surge", maxSurge: 2 },
+  /** The same, where the control state is always lost. */
+  loss: { ...SMALL, name: "loss", controlLossRate: 1 },
   /** Enough hosts that it matters how many are silent at once. */
   row: {
     name: "row",
@@ -85,6 +92,7 @@ export const SCENARIOS = {
     faultsMs: 120_000,
     restMs: REST_MS,
     gapMs: [6_000, 50_000],
+    controlLossRate: CONTROL_LOSS_RATE,
     hasSpells: false,
     pauseMs: [2_000, 20_000],
     maxSurge: 0,
@@ -97,6 +105,7 @@ export const SCENARIOS = {
     leaseMs: 60_000,
     faultsMs: 86_400_000,
     gapMs: [1_200_000, 14_400_000],
+    controlLossRate: CONTROL_LOSS_RATE,
     hasSpells: true,
     pauseMs: [300_000, 3_600_000],
   },

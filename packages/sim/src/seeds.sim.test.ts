@@ -13,8 +13,11 @@ const FOUND: readonly (readonly [number, string])[] = [
   [20, "a host that was back was promised, by its old orders, what ran elsewhere already (I2)"],
   [23, "a wall clock that was set back kept what had crashed from being restarted for hours (I7)"],
   [269, "an agent that had not seen its instances reported them gone, and their disks stayed (I7)"],
+  [294, "a leader that had forgotten its orders gave leases to hosts that were succeeded (I2)"],
   [454, "a host that came back while it was written off was given a lease (I2)"],
   [479, "a leader that did not see its own commit ordered the same incarnation twice (I1)"],
+  [737, "a leader ran on under its epoch when a backup was put back beneath it (S5)"],
+  [742, "a silent host was taken to go by what an older copy had stored for it (R3)"],
   [1059, "orders were said to be applied that a full disk had not kept: a crash undid them (I7)"],
   [1446, "a host was given a lease back while the successor of what it ran was ending (I2)"],
   [1588, "a start took room that had been given away since its instance stopped (I3)"],
@@ -34,6 +37,7 @@ const isCi = process.env["CI"] === "true";
 /** The same seeds in every run, as far as the time allows; others are for batches by hand. */
 const BUDGETS = [
   { scenario: "small", minSeeds: 60, seeds: 1_500, minutes: isCi ? 1.5 : 0.2 },
+  { scenario: "loss", minSeeds: 30, seeds: 400, minutes: isCi ? 1 : 0.2 },
   { scenario: "row", minSeeds: 10, seeds: 250, minutes: isCi ? 1 : 0.2 },
   { scenario: "rack", minSeeds: 2, seeds: 15, minutes: isCi ? 4 : 0.5 },
 ] as const;

@@ -36,10 +36,15 @@ export class Acknowledgements {
 
   /** Goes on from what was restored: revisions begin anew. */
   rebase(control: ControlState): void {
+    const fleets = [...control.fleets.values()].map(({ value }) => value);
+    const deleting = new Set<unknown>(fleets.filter(({ state }) => state === "deleting"));
     for (const [what, write] of [...this.#newest]) {
       const found = write.read(control);
       if (found === undefined) this.#newest.delete(what);
-      else this.#newest.set(what, { ...write, ...found });
+      else {
+        const mayBeGone = write.mayBeGone || deleting.has(found.value);
+        this.#newest.set(what, { ...write, ...found, mayBeGone });
+      }
     }
   }
 }

@@ -1,3 +1,4 @@
+import type { DriverInstance } from "@evm/drivers";
 import {
   type Digest,
   type FleetRecord,
@@ -9,11 +10,20 @@ import {
   type Waiting,
 } from "@evm/fleet";
 import { sum } from "./capacity.ts";
-import { type HostTruth, isUp, keyOf, NOWHERE, type Truth } from "./truth.ts";
+import {
+  type HostTruth,
+  isEstranged,
+  isUp,
+  keyOf,
+  NOWHERE,
+  type Places,
+  type Truth,
+} from "./truth.ts";
 
 /**
  * I7: what is not yet as declared: every instance that is wanted is ready where it may be, or
- * waits for a reason that is true; what is not wanted does not run; what was given up is gone.
+ * waits for a reason that is true; what is not wanted does not run; what was given up is gone; what
+ * hosts go by is known.
  *
  * @param waiting what the leader says of those that wait
  * @param failing templates that do not work: nothing is expected of what is made of them
@@ -30,7 +40,10 @@ export function unsettled(
       found.push(...unsettledOf(fleet, { truth, waiting, failing }));
     }
   }
-  for (const { name: host, instances, excuses } of truth.hosts.values()) {
+  if (truth.left !== undefined) found.push("the control state is lost");
+  for (const there of truth.hosts.values()) {
+    const { name: host, instances, excuses } = there;
+    if (isEstranged(there, truth)) found.push(`${host} is estranged`);
     for (const one of instances) {
       // Once its driver left it out, it counted as discarded; found again, it is kept (I4).
       if (!isUp(one) && excuses(one, truth.nowMs).includes("driver lied")) continue;
@@ -68,6 +81,7 @@ function unsettledOf(
     const { ordered, existing } = truth.places.get(name) ?? NOWHERE;
     // An update that is held leaves those that do not work as they are.
     if (isHeld(fleet) && ordered.some(({ one }) => failing.has(one.template))) return [];
+    if (existing.some(({ one }) => isOfNoOrders(one, ordered, fleet))) return [];
     const alive = existing.filter(({ one }) => isUp(one));
     if (wish?.isStopped === true) return alive.length === 0 ? [] : [`${name} is to be stopped`];
     const [only, ...others] = alive;
@@ -89,6 +103,19 @@ function unsettledOf(
     return [`${name} ${state}: ${describe(reason)}`];
   });
 }
+
+/**
+ * True of one that is later than all orders, by a template that nobody knows any more: what ordered
+ * it was not kept, for its host's disk was full, and was lost with the control state. Its agent
+ * says that it waits for orders that follow.
+ */
+const isOfNoOrders = (
+  { incarnation, templateDigest }: DriverInstance,
+  ordered: Places["ordered"],
+  { template, rollout: { previous } }: FleetRecord,
+): boolean =>
+  ordered.every(({ one }) => one.incarnation < incarnation) &&
+  ![template, previous?.digest].includes(templateDigest);
 
 /** The present template; any, where an update is held: what is there stays as it is. */
 const isTemplate = (digest: Digest, record: FleetRecord): boolean =>

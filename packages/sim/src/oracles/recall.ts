@@ -9,6 +9,11 @@ import {
 import type { ControlState } from "@evm/store";
 import { isEstranged, keyOf, NOWHERE, type Oracle, type Truth } from "./truth.ts";
 
+/** So long may a commit be under way that was planned on what was declared before. */
+const COMMIT_MS = 10_000;
+
+type Past = { readonly control: ControlState; readonly untilMs: number };
+
 /**
  * The loss of the control state stops nothing, and neither does its restore: while it is lost
  * nothing is written to what is left of it; then every host that answered is ordered what it went
@@ -18,10 +23,14 @@ export function recall(): Oracle {
   let left: ControlState | undefined;
   /** What hosts that were restored were to run then, by place. */
   const carried = new Set<string>();
+  /** What was declared until lately. */
+  let past: readonly Past[] = [];
+  let present: ControlState | undefined;
 
   const look = (truth: Truth): readonly string[] => {
     const before = left;
     left = truth.left;
+    if (truth.changes.areRecords) notePast(truth);
     const { restore } = truth.changes;
     if (restore?.isOfLoss === true) return restored(truth);
     if (left !== undefined)
@@ -29,8 +38,15 @@ export function recall(): Oracle {
     return truth.changes.orders.flatMap((orders) => ended(orders, truth));
   };
 
+  function notePast({ control, nowMs }: Truth): void {
+    const recent = past.filter(({ untilMs }) => untilMs > nowMs - COMMIT_MS);
+    past = present === undefined ? recent : [...recent, { control: present, untilMs: nowMs }];
+    present = control;
+  }
+
   function restored(truth: Truth): readonly string[] {
     carried.clear();
+    past = [];
     return [...truth.hosts.values()].flatMap((host) => {
       const { name, accepted } = host;
       const stored = truth.control.orders.get(name)?.value;
@@ -50,8 +66,8 @@ export function recall(): Oracle {
   function ended({ host, instances }: Orders, truth: Truth): readonly string[] {
     return instances.flatMap((one) => {
       if (one.desired === "run" || !carried.delete(placeOf(one, host))) return [];
-      const isDrained = truth.control.hosts.get(host)?.value.admin === "draining";
-      if (isDrained || reasonToEnd(one, truth) !== undefined) return [];
+      const lately = [...past.map(({ control }) => control), truth.control];
+      if (lately.some((control) => isToEnd(one, host, { ...truth, control }))) return [];
       return [`${placeOf(one, host)} is to ${one.desired} after the restore`];
     });
   }
@@ -66,6 +82,11 @@ const written = (before: ControlState, now: ControlState, lastEpoch: number): re
     if (!isNew || value.epoch === lastEpoch) return [];
     return [`${value.host} is given orders while the control state is lost`];
   });
+
+function isToEnd(one: OrderedInstance, host: HostName, truth: Truth): boolean {
+  const isDrained = truth.control.hosts.get(host)?.value.admin === "draining";
+  return isDrained || reasonToEnd(one, truth) !== undefined;
+}
 
 /** Why its fleet no longer wants an incarnation where it is; undefined where it does. */
 function reasonToEnd(one: OrderedInstance, truth: Truth): string | undefined {

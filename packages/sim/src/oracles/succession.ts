@@ -32,7 +32,8 @@ export function succession(): Oracle {
       written.set(host, orders);
       if (restore !== undefined) {
         const there = hosts.get(host)?.accepted;
-        if (there !== undefined && isBackwards(there, orders)) {
+        // Of generation 0 they are none: what the host goes by is not known.
+        if (there !== undefined && generation > 0 && isBackwards(there, orders)) {
           found.push(`${host} goes by ${describe(there)}, restored is ${describe(orders)}`);
         }
         continue;

@@ -1,0 +1,77 @@
+/** Mistakes of agents. */
+import type { Mutation } from "../mutation.ts";
+import { replaced } from "./patches.ts";
+
+export const AGENT_MUTATIONS: readonly Mutation[] = [
+  {
+    name: "an agent does not notice that its driver lists otherwise",
+    invariant: "I7",
+    seed: 7,
+    patches: [
+      replaced(
+        "agent/src/worker.ts",
+        "return before?.instances === latest.instances && before.problem === latest.problem;",
+        "return before?.problem === latest.problem;",
+      ),
+    ],
+  },
+  {
+    name: "an agent accepts older orders",
+    invariant: "I5",
+    seed: 11,
+    patches: [
+      replaced(
+        "fleet/src/accept-orders.ts",
+        "if (incoming.generation < current.generation)",
+        "if (incoming.generation < 0)",
+      ),
+      replaced(
+        "fleet/src/accept-orders.ts",
+        "if (incoming.generation > current.generation)",
+        "if (incoming.generation !== current.generation)",
+      ),
+    ],
+  },
+  {
+    name: "an agent discards what it is to stop",
+    invariant: "I4",
+    seed: 3,
+    patches: [
+      replaced(
+        "fleet/src/converge.ts",
+        'orderOf.get(one.incarnation)?.desired === "discard"',
+        'orderOf.get(one.incarnation)?.desired !== "run"',
+      ),
+    ],
+  },
+  {
+    name: "an agent stops after its lease has ended, not before",
+    invariant: "I2",
+    seed: 17,
+    patches: [
+      replaced(
+        "agent/src/lease.ts",
+        "const STOP_MARGIN_MS = 2_500;",
+        "const STOP_MARGIN_MS = -20_000;",
+      ),
+    ],
+  },
+  {
+    name: "an agent does not stop what is not to run in isolation",
+    invariant: "I2",
+    seed: 17,
+    patches: [replaced("agent/src/worker.ts", "return isolated(orders);", "return orders;")],
+  },
+  {
+    name: "what crashes is never restarted",
+    invariant: "I7",
+    seed: 2,
+    patches: [
+      replaced(
+        "fleet/src/restart.ts",
+        'if (policy.mode === "never" ||',
+        'if (policy.mode === "always" ||',
+      ),
+    ],
+  },
+];

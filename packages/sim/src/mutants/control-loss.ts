@@ -1,0 +1,110 @@
+/** Mistakes that show where the control state is lost and restored. */
+import type { Mutation } from "../mutation.ts";
+import { replaced } from "./patches.ts";
+
+export const CONTROL_LOSS_MUTATIONS: readonly Mutation[] = [
+  {
+    name: "nobody notices that the control state is lost (P6)",
+    invariant: "recall",
+    scenario: "loss",
+    seed: 102,
+    patches: [
+      replaced(
+        "fleet/src/recall.ts",
+        "if (ahead.length === 0) return",
+        "if (ahead.length >= 0) return",
+      ),
+    ],
+  },
+  {
+    name: "a restore does not raise the base of epochs",
+    invariant: "I5",
+    scenario: "loss",
+    seed: 3,
+    patches: [
+      replaced(
+        "coordinator/src/restore.ts",
+        "store.restore({ ...batch, epoch, base, by: id }",
+        "store.restore({ ...batch, epoch, base: 0 * base, by: id }",
+      ),
+    ],
+  },
+  {
+    name: "leases are promised while the control state is lost",
+    invariant: "I2",
+    scenario: "loss",
+    seed: 42,
+    patches: [
+      replaced(
+        "coordinator/src/coordinator.ts",
+        "if (this.#isForgetful || isAhead(heartbeat, orders.get(host)?.value)) return undefined;",
+        "if (false && isAhead(heartbeat, orders.get(host)?.value)) return undefined;",
+      ),
+    ],
+  },
+  {
+    name: "a restore goes by what was kept where more is ordered",
+    invariant: "recall",
+    scenario: "loss",
+    seed: 4,
+    patches: [
+      replaced(
+        "fleet/src/rebuild/rebuild-fleet.ts",
+        "needed = Math.max(needed, one.index + 1);",
+        "needed = Math.max(needed, 0 * one.index);",
+      ),
+    ],
+  },
+  {
+    name: "a restore does not hold the updates that it finds under way",
+    invariant: "recall",
+    scenario: "loss",
+    seed: 10,
+    patches: [
+      replaced(
+        "fleet/src/rebuild/rebuild-fleet.ts",
+        'others.length === 0 ? { kind: "done" } :',
+        'others.length >= 0 ? { kind: "done" } :',
+      ),
+    ],
+  },
+  {
+    name: "a restore begins with nothing that was kept",
+    invariant: "I6",
+    scenario: "loss",
+    seed: 1,
+    patches: [
+      replaced(
+        "coordinator/src/restore.ts",
+        "    kept,\n    stored: {",
+        "    kept: NOTHING,\n    stored: {",
+      ),
+    ],
+  },
+  {
+    name: "heartbeats are taken without their epoch",
+    invariant: "I8",
+    scenario: "loss",
+    seed: 200,
+    patches: [
+      replaced(
+        "coordinator/src/coordinator.ts",
+        "set(host, { epoch, generation });",
+        "set(host, { epoch: 0, generation });",
+      ),
+    ],
+  },
+  {
+    name: "a lease is promised beside a successor that a restore found",
+    invariant: "I2",
+    scenario: "loss",
+    seed: 315,
+    patches: [
+      replaced(
+        "coordinator/src/succeeded.ts",
+        "if (own === undefined) return false;",
+        "if (own === undefined || generation >= own.generation) return false;",
+      ),
+    ],
+  },
+];
