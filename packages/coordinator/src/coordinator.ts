@@ -22,7 +22,7 @@ import { describeMemory, MemoryWatch } from "./memory-watch.ts";
 import { type CoordinatorMetrics, forgetPicture, observePicture } from "./metrics.ts";
 import { Camera, type Picture } from "./picture.ts";
 import { type PassOutcome, Planner } from "./planner.ts";
-import { isSucceeded } from "./succeeded.ts";
+import { Succession } from "./succeeded.ts";
 
 /** A pass so often in a lease at least: liveness changes by the passing of time alone. */
 const PASSES_PER_LEASE = 12;
@@ -59,6 +59,7 @@ export class Coordinator {
   readonly #wake = new Wake();
   readonly #leadership: Leadership;
   readonly #liveness: Liveness;
+  readonly #succession = new Succession();
   readonly #camera = new Camera();
   readonly #planner: Planner;
   readonly #outbox: EventOutbox;
@@ -170,7 +171,8 @@ export class Coordinator {
       if (state.kind !== "leading" || !hasFooting) return undefined;
       const { orders } = store.control();
       if (this.#isForgetful || isAhead(heartbeat, orders.get(host)?.value)) return undefined;
-      if (this.#writtenOff.has(host) || isSucceeded(heartbeat, orders)) return undefined;
+      if (this.#writtenOff.has(host)) return undefined;
+      if (this.#succession.isSucceeded(heartbeat, orders)) return undefined;
       return { epoch: state.epoch, leaseMs: this.#liveness.leaseMs };
     }, signal);
     const intervalMs = this.#liveness.leaseMs / LISTENS_PER_LEASE;

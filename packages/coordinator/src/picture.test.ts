@@ -1,3 +1,4 @@
+import type { Applied, HostName } from "@evm/fleet";
 import { createMemoryStore } from "@evm/store";
 import { ManualClock } from "@evm/telemetry";
 import { expect, test } from "vitest";
@@ -10,7 +11,10 @@ async function aCamera() {
   const store = createMemoryStore();
   const own = store.coordinator("a");
   const camera = new Camera();
-  const heartbeats = new Map();
+  let heartbeats: ReadonlyMap<HostName, Applied> = new Map();
+  const hear = (host: string, applied: Applied) => {
+    heartbeats = new Map(heartbeats).set(host as HostName, applied);
+  };
   const take = (liveness: "up" | "lost" = "up") =>
     camera.take({
       epoch: 1,
@@ -29,7 +33,7 @@ async function aCamera() {
   ];
   await clock.advance(0);
   const close = () => Promise.all(hosts.map((host) => host[Symbol.asyncDispose]()));
-  return { store, take, close };
+  return { store, take, hear, close };
 }
 
 test("while nothing changes the same picture is given, with what was worked out", async () => {
@@ -59,5 +63,17 @@ test("a host that has not changed is the same view in the next picture", async (
   expect(after.map(({ liveness }) => liveness)).toEqual(["lost", "up"]);
   expect(after[0]).not.toBe(before[0]);
   expect(after[1]).toBe(before[1]);
+  await close();
+});
+
+test("a heartbeat that says no more than the report calls for no other plan", async () => {
+  const { take, hear, close } = await aCamera();
+  const { plan } = take();
+  hear("h1", { epoch: 0, generation: 0 });
+  const told = take();
+  expect(told.snapshot.hosts[0]?.heartbeat).toEqual({ epoch: 0, generation: 0 });
+  expect(told.plan).toBe(plan);
+  hear("h1", { epoch: 1, generation: 1 });
+  expect(take().plan).not.toBe(plan);
   await close();
 });

@@ -1,5 +1,6 @@
 /** What is known and what follows from it, worked out once for everybody who asks. */
 import {
+  appliedBy,
   type FleetName,
   type HostName,
   type HostSign,
@@ -147,8 +148,9 @@ function isUnchanged({ input: before, signs, picture }: Taken, now: SnapshotInpu
 }
 
 /**
- * True where two snapshots differ at most in when reports were made, which decides nothing: hosts
- * repeat their reports, and that must not cost a plan each time.
+ * True where two snapshots differ at most in when reports were made, and in whether a report or a
+ * heartbeat says which orders are applied. Neither decides anything: hosts repeat what they told,
+ * and that must not cost a plan each time.
  */
 function isSameSituation(before: Snapshot, now: Snapshot): boolean {
   return (
@@ -170,5 +172,8 @@ function isSameHost(before: HostView, now: HostView | undefined): boolean {
   const later = now?.report;
   if (now === undefined || report === undefined || later === undefined) return false;
   const repeated = { ...later, reportedAt: report.reportedAt };
-  return isSame({ ...before, report }, { ...now, report: repeated });
+  return isSame(
+    { ...before, report, heartbeat: appliedBy(before) },
+    { ...now, report: repeated, heartbeat: appliedBy(now) },
+  );
 }

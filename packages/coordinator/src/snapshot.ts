@@ -69,12 +69,8 @@ const LIVENESS = {
 /** Every host that goes by orders or that a record, a report or orders name, sorted by name. */
 function hostSigns(input: SnapshotInput): readonly HostSigns[] {
   const { control, reports, heartbeats, signOf } = input;
-  const names = new Set([
-    ...control.hosts.keys(),
-    ...reports.keys(),
-    ...[...heartbeats].flatMap(([name, { generation }]) => (generation > 0 ? [name] : [])),
-    ...control.orders.keys(),
-  ]);
+  const names = new Set([...control.hosts.keys(), ...reports.keys(), ...control.orders.keys()]);
+  for (const [name, { generation }] of heartbeats) if (generation > 0) names.add(name);
   return [...names].sort().map((name) => {
     const record = control.hosts.get(name)?.value;
     const report = reports.get(name);

@@ -1,8 +1,9 @@
 import type { Digest, FleetName, HostName, OrderedInstance, Orders } from "@evm/fleet";
 import { instanceName } from "@evm/fleet";
 import { expect, test } from "vitest";
-import { isSucceeded } from "./succeeded.ts";
+import { Succession } from "./succeeded.ts";
 
+const succession = new Succession();
 const h1 = "h1" as HostName;
 const h2 = "h2" as HostName;
 
@@ -24,9 +25,9 @@ test("a host that went by old orders while its instance was ordered elsewhere is
     orders(h1, [{ incarnation: 1, desired: "stop" }]),
     orders(h2, [{ incarnation: 2, desired: "run" }]),
   ]);
-  expect(isSucceeded({ host: h1, epoch: 1, generation: 1 }, all)).toBe(true);
-  expect(isSucceeded({ host: h1, epoch: 1, generation: 2 }, all)).toBe(false);
-  expect(isSucceeded({ host: h2, epoch: 1, generation: 1 }, all)).toBe(false);
+  expect(succession.isSucceeded({ host: h1, epoch: 1, generation: 1 }, all)).toBe(true);
+  expect(succession.isSucceeded({ host: h1, epoch: 1, generation: 2 }, all)).toBe(false);
+  expect(succession.isSucceeded({ host: h2, epoch: 1, generation: 1 }, all)).toBe(false);
 });
 
 test("so is one whose successor is to end as well: it may be alive still", () => {
@@ -34,13 +35,13 @@ test("so is one whose successor is to end as well: it may be alive still", () =>
     orders(h1, [{ incarnation: 1, desired: "discard" }]),
     orders(h2, [{ incarnation: 2, desired: "discard" }]),
   ]);
-  expect(isSucceeded({ host: h1, epoch: 1, generation: 1 }, all)).toBe(true);
-  expect(isSucceeded({ host: h2, epoch: 1, generation: 1 }, all)).toBe(false);
+  expect(succession.isSucceeded({ host: h1, epoch: 1, generation: 1 }, all)).toBe(true);
+  expect(succession.isSucceeded({ host: h2, epoch: 1, generation: 1 }, all)).toBe(false);
 });
 
 test("a host that is merely behind is not", () => {
   const all = new Map([orders(h1, [{ incarnation: 1, desired: "stop" }]), orders(h2, [])]);
-  expect(isSucceeded({ host: h1, epoch: 1, generation: 1 }, all)).toBe(false);
+  expect(succession.isSucceeded({ host: h1, epoch: 1, generation: 1 }, all)).toBe(false);
 });
 
 test("so is one that is ordered to run what was ordered elsewhere: a restore found both", () => {
@@ -48,6 +49,6 @@ test("so is one that is ordered to run what was ordered elsewhere: a restore fou
     orders(h1, [{ incarnation: 1, desired: "run" }]),
     orders(h2, [{ incarnation: 2, desired: "run" }]),
   ]);
-  expect(isSucceeded({ host: h1, epoch: 1, generation: 2 }, all)).toBe(true);
-  expect(isSucceeded({ host: h2, epoch: 1, generation: 2 }, all)).toBe(false);
+  expect(succession.isSucceeded({ host: h1, epoch: 1, generation: 2 }, all)).toBe(true);
+  expect(succession.isSucceeded({ host: h2, epoch: 1, generation: 2 }, all)).toBe(false);
 });
