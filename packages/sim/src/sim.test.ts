@@ -24,6 +24,23 @@ test.each([1, 2, 3])("seed %i keeps every invariant, and runs the same twice", a
   expect(await runSeed({ ...whole(seed), metrics })).toEqual(first);
 });
 
+test("where lasting faults pass, they come in spells, and all is well in between", async () => {
+  const lines: string[] = [];
+  const scenario = { ...SCENARIOS.small, hasSpells: true };
+  const print = (line: string) => lines.push(line);
+  const only = ["loss", "slowStore", "drift"];
+  for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
+    const { violations } = await runSeed({ ...whole(seed), scenario, only, metrics, print });
+    expect(violations).toEqual([]);
+  }
+  const faults = lines.filter((line) => line.includes("  fault "));
+  const isSpell = /fault \d+: (loss|slowStore|loss, slowStore) for \d+ ms/;
+  expect(faults.some((line) => isSpell.test(line))).toBe(true);
+  const lasting = faults.filter((line) => line.includes("all along"));
+  expect(lasting.length).toBeGreaterThan(0);
+  expect(lasting.every((line) => line.includes("fault drift"))).toBe(true);
+});
+
 test("another seed is another run", async () => {
   const [one, other] = await Promise.all(
     [4, 5].map((seed) => runSeed({ ...whole(seed), metrics })),
