@@ -650,3 +650,24 @@ test("a host that was cut off reports anew: the store may have lost its report",
   await world.clock.advance(2_000);
   expect(world.coordinator.reports().get(HOST)?.reportedAt).toBeGreaterThanOrEqual(backAt);
 });
+
+test("drivers are probed for what may have changed them, not for each container", async () => {
+  await using world = new AgentWorld();
+  const probes = async () => {
+    const { values } = await world.metrics.driverCall.get();
+    const counts = values.filter(
+      ({ metricName, labels }) => metricName?.endsWith("_count") && labels.verb === "probe",
+    );
+    return counts.reduce((sum, { value }) => sum + value, 0);
+  };
+  world.start();
+  await world.clock.advance(3_000);
+  const before = await probes();
+  await world.order([{ index: 0 }]);
+  await world.clock.advance(5_000);
+  expect(world.states()).toEqual({ "web-0000.1": "ready" });
+  expect(await probes()).toBe(before);
+  await world.order([{ index: 0 }, { index: 1, kind: "vm" }]);
+  await world.clock.advance(5_000);
+  expect(await probes()).toBeGreaterThan(before);
+});

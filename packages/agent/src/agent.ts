@@ -71,7 +71,9 @@ export class Agent {
       onProgress: wake,
       onEnd: (task, isDone) => {
         this.#worker.taskEnded(task, isDone);
-        if (task.kind === "prepare") this.#status.refresh();
+        // An image of a VM is in a pool now; and what failed may have done so for want of a driver.
+        const isFetched = isDone && task.subject.kind === "vm";
+        if (task.kind === "prepare" && (isFetched || !isDone)) this.#status.refresh();
       },
     });
     this.#events = new EventLog(options);

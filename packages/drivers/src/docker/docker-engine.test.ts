@@ -14,7 +14,8 @@ import { containerSpec } from "./specs.testing.ts";
 const signal = new AbortController().signal;
 
 test("a call that is not answered ends at its deadline", async () => {
-  const clock: Clock = { ...systemClock, sleep: async () => {} };
+  const atOnce: Clock["after"] = (_ms, act) => systemClock.after(0, act);
+  const clock: Clock = { ...systemClock, after: atOnce };
   const engine = await engineOver(() => {}, clock);
   const inspected = engine.inspect("web-0001.1", "inspecting", signal);
   await expect(inspected).rejects.toMatchObject({

@@ -33,22 +33,22 @@ export class DockerEngine {
     deadlineMs: number = CALL_DEADLINE_MS,
   ): Promise<T> {
     const ending = new AbortController();
-    const cancel = () => ending.abort();
+    const over = Promise.withResolvers<never>();
+    const cancel = () => over.reject(signal.reason);
     signal.addEventListener("abort", cancel, { once: true });
-    const settled = new AbortController();
+    const forget = this.clock.after(deadlineMs, () => {
+      const text = `${doing}: no answer within ${deadlineMs / 1000} s`;
+      over.reject(new DriverError("cancelled", text));
+    });
     try {
       signal.throwIfAborted();
       // A race, because dockerode never answers when a response breaks off in the middle.
-      return await Promise.race([
-        work(this.#docker, ending.signal),
-        rejectWhenAborted(ending.signal, settled.signal),
-        this.#expire(doing, deadlineMs, settled.signal),
-      ]);
+      return await Promise.race([work(this.#docker, ending.signal), over.promise]);
     } catch (error) {
       ending.abort();
       throw signal.aborted ? cancelled(doing, signal, error) : toDriverError(doing, error);
     } finally {
-      settled.abort();
+      forget();
       signal.removeEventListener("abort", cancel);
     }
   }
@@ -90,15 +90,4 @@ export class DockerEngine {
       leave();
     }
   }
-
-  async #expire(doing: string, deadlineMs: number, settled: AbortSignal): Promise<never> {
-    await this.clock.sleep(deadlineMs, settled);
-    throw new DriverError("cancelled", `${doing}: no answer within ${deadlineMs / 1000} s`);
-  }
-}
-
-function rejectWhenAborted(signal: AbortSignal, settled: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true, signal: settled });
-  });
 }
