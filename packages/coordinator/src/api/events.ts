@@ -5,11 +5,12 @@ import { RpcError } from "@evm/protocol";
 import type { EventQuery } from "@evm/store";
 import type { ApiContext } from "./context.ts";
 import { pageSizeOf } from "./paging.ts";
+import { whileConnected } from "./while-connected.ts";
 
 /** How many a watch begins with. */
 const WATCH_BACKLOG = 20;
 
-export function eventHandlers({ store }: ApiContext): Handlers<typeof EventService> {
+export function eventHandlers({ store, clock }: ApiContext): Handlers<typeof EventService> {
   return {
     async listEvents({ filter, pageSize, pageToken }, { signal }) {
       const limit = pageSizeOf({ pageSize });
@@ -27,8 +28,10 @@ export function eventHandlers({ store }: ApiContext): Handlers<typeof EventServi
         afterSequence: Number(afterSequence),
         limit: WATCH_BACKLOG,
       };
-      for await (const event of store.watchEvents(query, signal))
-        yield { event: storedEventCodec.toWire(event) };
+      const events = whileConnected({ store, clock, signal }, (either) =>
+        store.watchEvents(query, either),
+      );
+      for await (const event of events) yield { event: storedEventCodec.toWire(event) };
     },
   };
 }

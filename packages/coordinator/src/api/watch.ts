@@ -1,16 +1,14 @@
 /** Turns wake-ups into what changed: the whole view is taken anew and compared with the last. */
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "@evm/fleet";
-import { RpcError } from "@evm/protocol";
 import type { CoordinatorStore } from "@evm/store";
 import { Wake } from "@evm/telemetry";
+import { whileConnected } from "./while-connected.ts";
 
 /** Changes that come closer together than this are sent as one. */
 const GAP_MS = 50;
 /** Views are taken at least this often: liveness changes by the passing of time alone. */
 const LOOK_INTERVAL_MS = 1_000;
-/** Cut off for so long, nothing would be seen here: the client is to watch another coordinator. */
-const MAX_AWAY_MS = 3_000;
 
 export type Change<T> =
   | { readonly kind: "is"; readonly key: string; readonly value: T }
@@ -26,31 +24,31 @@ export type WatchOptions<T> = {
 };
 
 /** Everything there is, then every change, until the signal fires. */
-export async function* watchView<T>(options: WatchOptions<T>): AsyncGenerator<Change<T>> {
-  const { store, clock, view } = options;
+export const watchView = <T>(options: WatchOptions<T>): AsyncGenerator<Change<T>> =>
+  whileConnected(options, (signal) => watchUntil({ ...options, signal }));
+
+async function* watchUntil<T>({
+  store,
+  clock,
+  view,
+  signal,
+}: WatchOptions<T>): AsyncGenerator<Change<T>> {
   const over = new AbortController();
-  const signal = AbortSignal.any([options.signal, over.signal]);
   const wake = new Wake();
-  store.watch(() => wake.wake(), signal);
+  store.watch(() => wake.wake(), AbortSignal.any([signal, over.signal]));
   try {
     let before = view();
     yield* changes(new Map(), before);
     yield { kind: "synced" };
-    let connectedAtMs = clock.monotonicMs();
     for (;;) {
       await clock.sleep(GAP_MS, signal);
       await wake.wait(LOOK_INTERVAL_MS, clock, signal);
-      const nowMs = clock.monotonicMs();
-      if (store.isConnected) connectedAtMs = nowMs;
-      else if (nowMs - connectedAtMs > MAX_AWAY_MS) {
-        throw new RpcError("unavailable", "watch: this coordinator is cut off from its store");
-      }
       const now = view();
       yield* changes(before, now);
       before = now;
     }
   } catch (error) {
-    if (!options.signal.aborted) throw error;
+    if (!signal.aborted) throw error;
   } finally {
     over.abort();
   }
