@@ -171,8 +171,8 @@ export class Coordinator {
       if (state.kind !== "leading" || !hasFooting) return undefined;
       const { orders } = store.control();
       if (this.#isForgetful || isAhead(heartbeat, orders.get(host)?.value)) return undefined;
-      if (this.#writtenOff.has(host)) return undefined;
-      if (this.#succession.isSucceeded(heartbeat, orders)) return undefined;
+      const isSucceeded = () => this.#succession.isSucceeded(heartbeat, orders);
+      if (this.#writtenOff.has(host) || isSucceeded()) return undefined;
       return { epoch: state.epoch, leaseMs: this.#liveness.leaseMs };
     }, signal);
     const intervalMs = this.#liveness.leaseMs / LISTENS_PER_LEASE;

@@ -56,7 +56,7 @@ export const PLANNER_MUTATIONS: readonly Mutation[] = [
   {
     name: "an end counts as reported by a report from before it was ordered",
     invariant: "I2",
-    seed: 190,
+    seed: 206,
     patches: [
       replaced(
         "fleet/src/reconcile/work.ts",
