@@ -26,6 +26,10 @@ test("an empty control state and a host that was ordered something: all is lost"
   expect(judge([host("h1", 3), host("h2", 0)])).toBe("lost h1");
 });
 
+test("orders that say nothing, for a host that never had any, do not make it whole", () => {
+  expect(judge([host("h1", 3), host("h2", 1, 1)])).toBe("lost h1");
+});
+
 test("a heartbeat tells it before any report does", () => {
   const heartbeat = { epoch: 1, generation: 3 };
   expect(judge([aHost("h1", {}, { report: undefined, heartbeat })])).toBe("lost h1");

@@ -28,7 +28,7 @@ export function recall(snapshot: Snapshot): Recall {
   const { hosts, epochBase } = snapshot;
   const ahead = hosts.filter((view) => isAhead(appliedBy(view), view.orders));
   if (ahead.length === 0) return { kind: "whole", estranged: NONE };
-  const areOrdersStored = hosts.some(({ orders }) => orders !== undefined);
+  const areOrdersStored = hosts.some(({ orders }) => orders !== undefined && !isBlank(orders));
   const isLost = (view: HostView): boolean => {
     // Stored for it are older ones: whatever else is stored is as old.
     if ((view.orders?.generation ?? 0) > 0) return true;
@@ -40,6 +40,13 @@ export function recall(snapshot: Snapshot): Recall {
   if (ahead.some(isLost)) return { kind: "lost", hosts: names };
   return { kind: "whole", estranged: new Set(names) };
 }
+
+/**
+ * True of orders that say nothing and follow none that did: a control state that was just lost may
+ * have them, for a host that was never ordered anything and reports what it should not run.
+ */
+const isBlank = ({ generation, instances }: Orders): boolean =>
+  generation <= 1 && instances.length === 0;
 
 /** The newest orders that a host is known to have applied: a report may be older, or lost. */
 export function appliedBy({ report, heartbeat }: HostView): Applied {

@@ -1,4 +1,3 @@
-import type { DriverInstance } from "@evm/drivers";
 import {
   type Digest,
   type FleetRecord,
@@ -45,6 +44,10 @@ export function unsettled(
     const { name: host, instances, excuses } = there;
     if (isEstranged(there, truth)) found.push(`${host} is estranged`);
     for (const one of instances) {
+      // What no orders name any more, for they were lost, is kept (I4).
+      const { ordered } = truth.places.get(one.name) ?? NOWHERE;
+      const wasRestored = truth.control.epoch.base > 0;
+      if (wasRestored && !isUp(one) && ordered.every((entry) => entry.host !== host)) continue;
       // Once its driver left it out, it counted as discarded; found again, it is kept (I4).
       if (!isUp(one) && excuses(one, truth.nowMs).includes("driver lied")) continue;
       const record = truth.control.fleets.get(one.fleet)?.value;
@@ -72,16 +75,20 @@ function unsettledOf(
   fleet: FleetRecord,
   { truth, waiting, failing }: Situation,
 ): readonly string[] {
+  const names = Array.from({ length: fleet.spec.replicas }, (_, index) =>
+    instanceName(fleet.spec.name, index),
+  );
+  const places = names.map((name) => truth.places.get(name) ?? NOWHERE);
+  const isBroken = ({ ordered }: Places): boolean =>
+    isHeld(fleet) && ordered.some(({ one }) => failing.has(one.template));
+  // Others wait for their turn until an operator has looked at it.
+  if (places.some((each) => isBroken(each) || isOfNoOrders(each, fleet))) return [];
   const own = waiting.filter((one) => one.fleet === fleet.spec.name);
   const reasons = new Map(own.map((one) => [one.instance, one]));
   const wishes = new Map(fleet.wishes.map((one) => [one.index, one]));
-  return Array.from({ length: fleet.spec.replicas }, (_, index) => index).flatMap((index) => {
-    const name = instanceName(fleet.spec.name, index);
+  return names.flatMap((name, index) => {
     const wish = wishes.get(index);
-    const { ordered, existing } = truth.places.get(name) ?? NOWHERE;
-    // An update that is held leaves those that do not work as they are.
-    if (isHeld(fleet) && ordered.some(({ one }) => failing.has(one.template))) return [];
-    if (existing.some(({ one }) => isOfNoOrders(one, ordered, fleet))) return [];
+    const { existing } = truth.places.get(name) ?? NOWHERE;
     const alive = existing.filter(({ one }) => isUp(one));
     if (wish?.isStopped === true) return alive.length === 0 ? [] : [`${name} is to be stopped`];
     const [only, ...others] = alive;
@@ -110,12 +117,14 @@ function unsettledOf(
  * says that it waits for orders that follow.
  */
 const isOfNoOrders = (
-  { incarnation, templateDigest }: DriverInstance,
-  ordered: Places["ordered"],
+  { ordered, existing }: Places,
   { template, rollout: { previous } }: FleetRecord,
 ): boolean =>
-  ordered.every(({ one }) => one.incarnation < incarnation) &&
-  ![template, previous?.digest].includes(templateDigest);
+  existing.some(
+    (there) =>
+      ordered.every(({ one }) => one.incarnation < there.one.incarnation) &&
+      ![template, previous?.digest].includes(there.one.templateDigest),
+  );
 
 /** The present template; any, where an update is held: what is there stays as it is. */
 const isTemplate = (digest: Digest, record: FleetRecord): boolean =>

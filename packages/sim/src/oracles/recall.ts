@@ -79,7 +79,8 @@ export function recall(): Oracle {
 const written = (before: ControlState, now: ControlState, lastEpoch: number): readonly string[] =>
   [...now.orders.values()].flatMap(({ value }) => {
     const isNew = before.orders.get(value.host)?.value !== value;
-    if (!isNew || value.epoch === lastEpoch) return [];
+    // Orders that name nothing are for a host that never had any, and runs what nobody knows.
+    if (!isNew || value.epoch === lastEpoch || value.instances.length === 0) return [];
     return [`${value.host} is given orders while the control state is lost`];
   });
 
