@@ -98,17 +98,20 @@ export class Workload {
   }
 
   #send(request: Request): void {
-    const { trace, controlTruth } = this.#options.world;
+    const { world, acknowledged } = this.#options;
+    const { trace, controlTruth } = world;
     const { write, ...rest } = request;
-    const { what, value, mayBeGone } = rest;
+    const { what, value } = rest;
     const { losses } = controlTruth;
-    if (mayBeGone) this.#options.acknowledged.yield(what);
+    if (rest.mayBeGone) acknowledged.yield(what);
+    const yielded = acknowledged.yielded(what);
     trace.add(`operator writes ${what}: ${JSON.stringify(value, shortened)}`);
     write().then(
       (outcome) => {
         trace.add(`operator hears of ${what}: ${outcome.kind}`);
         if (outcome.kind === "conflict" || controlTruth.losses > losses) return;
-        this.#options.acknowledged.add({ ...rest, revision: outcome.revision });
+        const mayBeGone = rest.mayBeGone || acknowledged.yielded(what) > yielded;
+        acknowledged.add({ ...rest, revision: outcome.revision, mayBeGone });
       },
       (error: unknown) => trace.add(`operator hears of ${what}: ${String(error)}`),
     );

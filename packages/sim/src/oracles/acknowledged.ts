@@ -18,6 +18,7 @@ export type Acknowledged = {
 /** The newest write of each key that was acknowledged. */
 export class Acknowledgements {
   readonly #newest = new Map<string, Acknowledged>();
+  readonly #yielded = new Map<string, number>();
 
   all(): readonly Acknowledged[] {
     return [...this.#newest.values()];
@@ -30,8 +31,14 @@ export class Acknowledgements {
 
   /** From now on it may be gone. */
   yield(what: string): void {
+    this.#yielded.set(what, this.yielded(what) + 1);
     const known = this.#newest.get(what);
     if (known !== undefined) this.#newest.set(what, { ...known, mayBeGone: true });
+  }
+
+  /** How often it was asked to go: a write that was under way then may be gone, too. */
+  yielded(what: string): number {
+    return this.#yielded.get(what) ?? 0;
   }
 
   /** Goes on from what was restored: revisions begin anew. */

@@ -44,13 +44,13 @@ export function unsettled(
     const { name: host, instances, excuses } = there;
     if (isEstranged(there, truth)) found.push(`${host} is estranged`);
     for (const one of instances) {
-      // What no orders name any more, for they were lost, is kept (I4).
-      const { ordered } = truth.places.get(one.name) ?? NOWHERE;
-      const wasRestored = truth.control.epoch.base > 0;
-      if (wasRestored && !isUp(one) && ordered.every((entry) => entry.host !== host)) continue;
       // Once its driver left it out, it counted as discarded; found again, it is kept (I4).
       if (!isUp(one) && excuses(one, truth.nowMs).includes("driver lied")) continue;
       const record = truth.control.fleets.get(one.fleet)?.value;
+      // What no fleet or no orders name any more, for they were lost, is kept (I4).
+      const { ordered } = truth.places.get(one.name) ?? NOWHERE;
+      const isNamed = record !== undefined && ordered.some((entry) => entry.host === host);
+      if (truth.control.epoch.base > 0 && !isUp(one) && !isNamed) continue;
       // An update that is held, or to what does not work, stays as it is, extra instances and all.
       if (record !== undefined && (isHeld(record) || failing.has(record.template))) continue;
       // An extra one is kept until all others are well: where one has nowhere to go, it stays.
