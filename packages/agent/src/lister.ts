@@ -15,7 +15,7 @@ const POLL_MS = 5_000;
  * so it rests as long as it listed, within these. Every step of an instance waits for a listing.
  */
 const MIN_REST_MS = 10;
-const MAX_REST_MS = 200;
+const MAX_REST_MS = 50;
 /**
  * While an instance is up and its readiness not shown yet, it lists this often: no runtime tells of
  * a text on a console, and the next one may wait for this one's place. Listing 300 VMs takes 11 ms.
