@@ -1,7 +1,7 @@
 /** A Docker daemon of a test's own: its own data, socket and network, gone afterwards. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -79,10 +79,40 @@ export class TestDaemon implements AsyncDisposable {
     await once(child, "exit");
   }
 
+  /** Kills the daemon, which comes back without the memory that this container runs. */
+  async forget(name: string): Promise<void> {
+    const id = await this.cli("inspect", "--format", "{{.Id}}", name);
+    const file = join(this.#directory, "data-root", "containers", id, "config.v2.json");
+    const ended = this.#process && once(this.#process, "exit");
+    const pidFiles = ["pid", "exec-root/containerd/containerd.pid"].map((path) =>
+      join(this.#directory, path),
+    );
+    for (const pidFile of pidFiles) {
+      process.kill(Number(await readFile(pidFile, "utf8")), "SIGKILL");
+      // Who is not reaped at once would be taken for alive.
+      await rm(pidFile);
+    }
+    await ended;
+    const config = JSON.parse(await readFile(file, "utf8"));
+    Object.assign(config.State, { Running: false, Pid: 0, StartedAt: "0001-01-01T00:00:00Z" });
+    await writeFile(file, JSON.stringify(config));
+    await this.resume();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#process?.exitCode === null) await this.removeContainers();
     await this.halt();
     await run("ip", ["link", "delete", this.#bridge]);
+    // A daemon that was killed leaves what watches over containers, and what it mounted.
+    for (const pid of (await readdir("/proc")).map(Number).filter(Number.isInteger)) {
+      const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+      if (command.includes(`\0${this.#directory}/exec-root/`)) process.kill(pid, "SIGKILL");
+    }
+    const mounts = (await readFile("/proc/self/mounts", "utf8")).split("\n");
+    const left = mounts.flatMap((line) => line.split(" ")[1] ?? []);
+    for (const path of left.filter((one) => one.startsWith(`${this.#directory}/`)).reverse()) {
+      await run("umount", [path]);
+    }
     await rm(this.#directory, { recursive: true, force: true });
   }
 

@@ -1,3 +1,4 @@
+import { readdir, readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import { type ContainerTemplate, runtimeName } from "@evm/fleet";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -138,6 +139,31 @@ test("a daemon that goes away is told as such, and a watch outlives it", async (
   ending.abort();
   await watching;
 });
+
+test("what a daemon denies is ended, and can be started again", async () => {
+  const spec = await up({ command: ["sleep", "1000"] });
+  await daemon.forget(nameOf(spec));
+  expect(await shown(spec)).toMatchObject({ state: "created" });
+  await expect(driver.start(spec, signal)).rejects.toThrow("id already in use");
+  await vi.waitFor(() => driver.start(spec, signal), { timeout: 20_000, interval: 200 });
+  expect(await shown(spec)).toMatchObject({ state: "ready" });
+});
+
+test("nothing that a daemon denies runs on where it is removed", async () => {
+  const spec = await up({ command: ["sleep", "1001"] });
+  await daemon.forget(nameOf(spec));
+  expect(await commands()).toContain("sleep 1001");
+  await driver.discard(spec, signal);
+  expect(await shown(spec)).toBeUndefined();
+  await vi.waitFor(async () => expect(await commands()).not.toContain("sleep 1001"));
+});
+
+/** Of every process of this machine. */
+async function commands(): Promise<readonly string[]> {
+  const pids = (await readdir("/proc")).filter((entry) => /^\d+$/.test(entry));
+  const lines = pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""));
+  return (await Promise.all(lines)).map((line) => line.split("\0").join(" ").trim());
+}
 
 async function prepare(template: Partial<ContainerTemplate>): Promise<InstanceSpec> {
   const spec = containerSpec(nextIndex++, template);

@@ -16,6 +16,7 @@ import {
 import { identityOf, ownerOf } from "./container-labels.ts";
 import { ContainerList } from "./container-list.ts";
 import { containerOptions } from "./container-options.ts";
+import { endUnseen, isDenial, mayRunUnseen } from "./denied.ts";
 import { openConsole } from "./docker-console.ts";
 import { DockerEngine } from "./docker-engine.ts";
 import { alreadySo } from "./docker-error.ts";
@@ -111,14 +112,21 @@ class DockerDriver implements Driver {
   async start(ref: InstanceRef, signal: AbortSignal): Promise<void> {
     const doing = `starting ${nameOf(ref)}`;
     const { Id } = await this.#get(ref, doing, signal);
-    await this.#engine.call(doing, signal, (docker, abortSignal) =>
-      docker.getContainer(Id).start({ abortSignal }).catch(alreadySo(304)),
-    );
+    try {
+      await this.#engine.call(doing, signal, (docker, abortSignal) =>
+        docker.getContainer(Id).start({ abortSignal }).catch(alreadySo(304)),
+      );
+    } catch (error) {
+      // The next attempt starts it.
+      if (isDenial(error)) await endUnseen(Id, doing, signal);
+      throw error;
+    }
   }
 
   async stop(ref: InstanceRef, options: { graceMs: number; signal: AbortSignal }): Promise<void> {
     const doing = `stopping ${nameOf(ref)}`;
     const container = await this.#get(ref, doing, options.signal);
+    if (mayRunUnseen(container)) await endUnseen(container.Id, doing, options.signal);
     await stopContainer(this.#engine, container, doing, options);
   }
 
@@ -126,6 +134,7 @@ class DockerDriver implements Driver {
     const doing = `discarding ${nameOf(ref)}`;
     const found = await this.#find(ref, doing, signal);
     if (found === undefined) return;
+    if (mayRunUnseen(found)) await endUnseen(found.Id, doing, signal);
     await this.#engine.call(doing, signal, async (docker, abortSignal) => {
       const container = docker.getContainer(found.Id);
       // 409: somebody removes it already; this waits for the end of that.
