@@ -1,6 +1,7 @@
 /** A world with fleets, somebody who changes some of them, and eyes on all of it. */
 import { cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { SeededRandom } from "../../../packages/sim/src/seeded-random.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -23,6 +24,9 @@ export const FLEETS = {
 } as const satisfies Record<string, FleetPolicy>;
 
 export const SIZES: Readonly<Record<string, number>> = { web: 4, exam: 4, data: 4 };
+
+/** A little more than there is between two heartbeats. */
+const HEARTBEAT_MS = 1_200;
 
 /** Of the last run that failed. */
 const LOGS = fileURLToPath(new URL("../../results/chaos", import.meta.url));
@@ -124,6 +128,21 @@ export class Chaos implements AsyncDisposable {
     await this.world.heal();
     await this.settled(what, sinceMs);
     await this.calm();
+    for (const { id } of this.world.coordinators) await this.#hears(id);
+    // What a lease ran out for meanwhile has stopped by the next heartbeat, and comes back.
+    await delay(HEARTBEAT_MS);
+    await this.settled(`${what}, and goes on`);
+  }
+
+  /**
+   * Waits until a write by this coordinator is answered. One that was cut off may be deaf for a
+   * while, until what it missed is sent anew: it would take a leader for dead that it cannot hear.
+   */
+  async #hears(coordinator: string): Promise<void> {
+    await eventually(`${coordinator} hears the store`, async () => {
+      const { outcome } = await this.client.apply(FLEETS.web, SIZES["web"] ?? 0, coordinator);
+      return outcome.kind === "ok" ? true : undefined;
+    });
   }
 
   /** Waits until all parts know each other as well as at any time. */
