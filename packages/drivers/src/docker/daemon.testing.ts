@@ -84,15 +84,12 @@ export class TestDaemon implements AsyncDisposable {
     const id = await this.cli("inspect", "--format", "{{.Id}}", name);
     const file = join(this.#directory, "data-root", "containers", id, "config.v2.json");
     const ended = this.#process && once(this.#process, "exit");
-    const pidFiles = ["pid", "exec-root/containerd/containerd.pid"].map((path) =>
-      join(this.#directory, path),
-    );
-    for (const pidFile of pidFiles) {
-      process.kill(Number(await readFile(pidFile, "utf8")), "SIGKILL");
-      // Who is not reaped at once would be taken for alive.
-      await rm(pidFile);
-    }
+    process.kill(Number(await readFile(join(this.#directory, "pid"), "utf8")), "SIGKILL");
     await ended;
+    // Its containerd dies with it. Who is not reaped at once would be taken for alive.
+    for (const pidFile of ["pid", "exec-root/containerd/containerd.pid"]) {
+      await rm(join(this.#directory, pidFile));
+    }
     const config = JSON.parse(await readFile(file, "utf8"));
     Object.assign(config.State, { Running: false, Pid: 0, StartedAt: "0001-01-01T00:00:00Z" });
     await writeFile(file, JSON.stringify(config));
