@@ -96,8 +96,7 @@ export class Observer {
     const { network, resources, controlTruth } = this.#options;
     const { nowMs } = network.timeline;
     const left = controlTruth.isLost ? controlTruth.stored() : undefined;
-    const restored = new Set(this.#restored.keys());
-    const [hosts, places] = [this.#hosts, this.#places];
+    const [hosts, places, restored] = [this.#hosts, this.#places, this.#restored];
     return { nowMs, control, left, hosts, resources, places, restored, changes };
   }
 

@@ -32,11 +32,17 @@ export type Scenario = {
  * end, and a rolling update does one after the other.
  */
 const REST_MS = 300_000;
-const LEASE_MS = 6_000;
-const CONTROL_LOSS_RATE = 0.12;
+
+const COMMON = {
+  leaseMs: 6_000,
+  controlLossRate: 0.12,
+  hasSpells: false,
+  maxSurge: 0,
+} as const satisfies Partial<Scenario>;
 
 /** As many faults as can be told apart: finds most in the least time. */
 const SMALL = {
+  ...COMMON,
   name: "small",
   hosts: 3,
   coordinators: 2,
@@ -44,18 +50,15 @@ const SMALL = {
   instances: 7,
   vcpus: [6, 12],
   memoryMib: 16_384,
-  leaseMs: LEASE_MS,
   faultsMs: 60_000,
   restMs: REST_MS,
   gapMs: [3_000, 25_000],
-  controlLossRate: CONTROL_LOSS_RATE,
-  hasSpells: false,
   pauseMs: [500, 8_000],
-  maxSurge: 0,
 } as const satisfies Scenario;
 
 /** What operators run: a rack of hosts that has a bad hour. */
 const RACK = {
+  ...COMMON,
   name: "rack",
   hosts: 50,
   coordinators: 3,
@@ -63,14 +66,10 @@ const RACK = {
   instances: 1_000,
   vcpus: [34, 44],
   memoryMib: 65_536,
-  leaseMs: LEASE_MS,
   faultsMs: 1_800_000,
   restMs: 1_200_000,
   gapMs: [60_000, 600_000],
-  controlLossRate: CONTROL_LOSS_RATE,
-  hasSpells: false,
   pauseMs: [20_000, 180_000],
-  maxSurge: 0,
 } as const satisfies Scenario;
 
 export const SCENARIOS = {
@@ -81,6 +80,7 @@ export const SCENARIOS = {
   loss: { ...SMALL, name: "loss", controlLossRate: 1 },
   /** Enough hosts that it matters how many are silent at once. */
   row: {
+    ...COMMON,
     name: "row",
     hosts: 8,
     coordinators: 3,
@@ -88,14 +88,10 @@ export const SCENARIOS = {
     instances: 40,
     vcpus: [8, 14],
     memoryMib: 32_768,
-    leaseMs: LEASE_MS,
     faultsMs: 120_000,
     restMs: REST_MS,
     gapMs: [6_000, 50_000],
-    controlLossRate: CONTROL_LOSS_RATE,
-    hasSpells: false,
     pauseMs: [2_000, 20_000],
-    maxSurge: 0,
   },
   rack: RACK,
   /** What only time shows: the rack over a day and a night. */
@@ -105,7 +101,6 @@ export const SCENARIOS = {
     leaseMs: 60_000,
     faultsMs: 86_400_000,
     gapMs: [1_200_000, 14_400_000],
-    controlLossRate: CONTROL_LOSS_RATE,
     hasSpells: true,
     pauseMs: [300_000, 3_600_000],
   },

@@ -4,7 +4,7 @@ import { isGivenUp, isUp, keyOf, NOWHERE, type Oracle, type Truth } from "./trut
  * A leader that gives hosts up has listened for a lease: such a share less by its own clock, and
  * for it looks only now and then whether it can hear.
  */
-const TOLERANCE = 0.05;
+const TOLERANCE = 1 / 60;
 
 /**
  * An outage alone makes no host lost: a leader gives one up only after it could hear it for as long

@@ -23,7 +23,7 @@ export type Truth = {
   /** Where each instance is, of which anything is ordered or exists. */
   readonly places: ReadonlyMap<InstanceName, Places>;
   /** Hosts whose orders are as a restore found them: what succeeded them may be in force, too. */
-  readonly restored: ReadonlySet<HostName>;
+  readonly restored: ReadonlyMap<HostName, Orders>;
   readonly changes: Changes;
 };
 
