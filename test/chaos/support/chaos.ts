@@ -113,13 +113,15 @@ export class Chaos implements AsyncDisposable {
 
   /** Waits until the fleets that stay as they are do so: each instance runs once, and no other. */
   async settled(what: string, sinceMs = performance.now(), boundMs = SETTLE_MS): Promise<void> {
+    const state = () => this.eye.alive();
+    await this.measurements.measure({ what, boundMs, sinceMs }, () => this.#isSettled(), state);
+  }
+
+  #isSettled(): true | undefined {
     const expected = Object.entries(SIZES).flatMap(([fleet, size]) => namesOf(fleet, size));
-    const running = () => {
-      const alive = this.eye.alive().filter(({ fleet }) => fleet in SIZES);
-      return alive.map(({ instance }) => instance).sort();
-    };
-    const isSo = () => (running().join() === expected.sort().join() ? true : undefined);
-    await this.measurements.measure({ what, boundMs, sinceMs }, isSo, () => this.eye.alive());
+    const running = this.eye.alive().filter(({ fleet }) => fleet in SIZES);
+    const names = running.map(({ instance }) => instance);
+    return names.sort().join() === expected.sort().join() ? true : undefined;
   }
 
   /** Ends all faults, and waits until nothing is left of them. */
@@ -131,7 +133,9 @@ export class Chaos implements AsyncDisposable {
     for (const { id } of this.world.coordinators) await this.#hears(id);
     // What a lease ran out for meanwhile has stopped by the next heartbeat, and comes back.
     await delay(HEARTBEAT_MS);
-    await this.settled(`${what}, and goes on`);
+    await eventually(`${what}, and goes on`, () => this.#isSettled(), {
+      state: () => this.eye.alive(),
+    });
   }
 
   /**

@@ -5,11 +5,18 @@
  * groups tell of it all the same, by the container's id, and it is ended through them.
  */
 import { readdir, readFile } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
+import type { Clock } from "@evm/fleet";
 import type { ContainerInspectInfo } from "dockerode";
 import { DriverError } from "../driver.ts";
 
 const DENIAL = "id already in use";
+export type EndOptions = {
+  readonly clock: Clock;
+  /** For the error. */
+  readonly doing: string;
+  readonly signal: AbortSignal;
+};
+
 /** A process that is killed is gone in milliseconds, unless the kernel waits for a disk. */
 const LOOK_INTERVAL_MS = 20;
 const DEADLINE_MS = 5_000;
@@ -28,12 +35,12 @@ export const mayRunUnseen = ({ State }: ContainerInspectInfo): boolean =>
  * @param id Docker's, in full
  * @throws DriverError `failed` where it cannot be ended
  */
-export async function endUnseen(id: string, doing: string, signal: AbortSignal): Promise<void> {
+export async function endUnseen(id: string, { clock, doing, signal }: EndOptions): Promise<void> {
   for (let waitedMs = 0; waitedMs <= DEADLINE_MS; waitedMs += LOOK_INTERVAL_MS) {
     const processes = await processesOf(id);
     if (processes.length === 0) return;
     for (const pid of processes) end(pid, doing);
-    await delay(LOOK_INTERVAL_MS, undefined, { signal });
+    await clock.sleep(LOOK_INTERVAL_MS, signal);
   }
   throw new DriverError("failed", `${doing}: what Docker denies of it cannot be killed`);
 }

@@ -118,7 +118,7 @@ class DockerDriver implements Driver {
       );
     } catch (error) {
       // The next attempt starts it.
-      if (isDenial(error)) await endUnseen(Id, doing, signal);
+      if (isDenial(error)) await this.#endUnseen(Id, doing, signal);
       throw error;
     }
   }
@@ -126,7 +126,6 @@ class DockerDriver implements Driver {
   async stop(ref: InstanceRef, options: { graceMs: number; signal: AbortSignal }): Promise<void> {
     const doing = `stopping ${nameOf(ref)}`;
     const container = await this.#get(ref, doing, options.signal);
-    if (mayRunUnseen(container)) await endUnseen(container.Id, doing, options.signal);
     await stopContainer(this.#engine, container, doing, options);
   }
 
@@ -134,7 +133,7 @@ class DockerDriver implements Driver {
     const doing = `discarding ${nameOf(ref)}`;
     const found = await this.#find(ref, doing, signal);
     if (found === undefined) return;
-    if (mayRunUnseen(found)) await endUnseen(found.Id, doing, signal);
+    if (mayRunUnseen(found)) await this.#endUnseen(found.Id, doing, signal);
     await this.#engine.call(doing, signal, async (docker, abortSignal) => {
       const container = docker.getContainer(found.Id);
       // 409: somebody removes it already; this waits for the end of that.
@@ -172,6 +171,10 @@ class DockerDriver implements Driver {
   watch(onChange: () => void, signal: AbortSignal): Promise<void> {
     const options = { owner: this.#owner, random: this.#random };
     return watchContainers(this.#engine, options, onChange, signal);
+  }
+
+  #endUnseen(id: string, doing: string, signal: AbortSignal): Promise<void> {
+    return endUnseen(id, { clock: this.#engine.clock, doing, signal });
   }
 
   async #isPrepared(spec: InstanceSpec, doing: string, signal: AbortSignal): Promise<boolean> {
