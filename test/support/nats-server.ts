@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, closeSync, constants, openSync } from "node:fs";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -21,6 +21,10 @@ export interface NatsServer extends AsyncDisposable {
   start(): Promise<void>;
   /** Destroys the data of one that was stopped, as the loss of its disk does. */
   loseData(): Promise<void>;
+  /** Makes a backup of the data of one that was stopped, in place of the last. */
+  backUpData(): Promise<void>;
+  /** Puts the last backup in place of the data of one that was stopped. */
+  putBackData(): Promise<void>;
 }
 
 /** Servers that replicate to each other. */
@@ -142,9 +146,18 @@ class Server implements NatsServer {
   }
 
   async loseData(): Promise<void> {
-    assert(this.#process === undefined, `${this.#options.name} runs`);
-    const directory = this.#directory?.path;
-    if (directory !== undefined) await rm(join(directory, "jetstream"), { recursive: true });
+    await rm(this.#stopped("jetstream"), { recursive: true });
+  }
+
+  async backUpData(): Promise<void> {
+    const backup = this.#stopped("backup");
+    await rm(backup, { recursive: true, force: true });
+    await cp(this.#stopped("jetstream"), backup, { recursive: true });
+  }
+
+  async putBackData(): Promise<void> {
+    await this.loseData();
+    await cp(this.#stopped("backup"), this.#stopped("jetstream"), { recursive: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -159,6 +172,13 @@ class Server implements NatsServer {
     while (!(await fetch(probe, { signal: deadline })).ok) {
       await setTimeout(HEALTH_PROBE_INTERVAL_MS, undefined, { signal: deadline });
     }
+  }
+
+  /** A folder of one that was stopped. */
+  #stopped(name: string): string {
+    assert(this.#process === undefined, `${this.#options.name} runs`);
+    assert(this.#directory !== undefined, `${this.#options.name} has not been started`);
+    return join(this.#directory.path, name);
   }
 
   #known(): Ports {

@@ -106,6 +106,37 @@ describeIf([natsServer], "a server that crashes", () => {
   });
 });
 
+describeIf([natsServer], "a server that comes back with a backup", () => {
+  test("is written to no more by whoever knows later writes (S5)", async () => {
+    await using server = await startNatsServer();
+    await using c1 = await coordinator([server.url]);
+    const epoch = await lead(c1, "c1");
+    await server.stop();
+    await server.backUpData();
+    await server.start();
+    const image1 = await onceAvailable(() => c1.putImage(image("a"), 0, soon()));
+    await c1.caughtUp(written(image1), soon());
+    await server.stop();
+    await server.putBackData();
+    await server.start();
+
+    // The epoch is the same, and nothing else that is expected is different in the backup.
+    const request = {
+      epoch,
+      orders: [{ value: orders("h1", epoch, 1), expectedRevision: 0 }],
+      fleets: [],
+      forgottenFleets: [],
+    };
+    const corrupt = { code: "corrupt", message: expect.stringContaining("the store went back") };
+    await expect(onceAvailable(() => c1.commit(request, soon()))).rejects.toMatchObject(corrupt);
+    await expect(c1.putImage(image("b"), 0, soon())).rejects.toMatchObject(corrupt);
+    await expect(c1.claimEpoch("c1", epoch, soon())).rejects.toMatchObject(corrupt);
+
+    await using c2 = await coordinator([server.url], "c2");
+    expect(c2.control()).toMatchObject({ epoch: { epoch }, orders: new Map(), images: new Map() });
+  });
+});
+
 describeIf([natsServer], "an outage of the server", () => {
   test("delays events of hosts and coordinators, in order; what did not fit is told", async () => {
     await using server = await startNatsServer();
