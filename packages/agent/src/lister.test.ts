@@ -21,23 +21,57 @@ test("what is up and not ready yet is looked at often, and no longer", async () 
   const { signal } = end;
   const { digest, template, image } = TEMPLATES.vm;
   const spec = { ...web(0), index: 0, templateDigest: digest, template, image };
-  let listings = 0;
-  const lister = new Lister({
-    driver: { ...driver, ...silent(driver) },
-    clock,
-    log: createLog({ program: "t", level: "error", format: "text", write() {}, now: clock.now }),
-    metrics: createAgentMetrics(),
-    onListed: () => listings++,
-  });
+  const { lister, listings } = listerOf({ ...driver, ...silent(driver) }, clock);
   const running = lister.run(signal);
   await driver.prepare({ ...spec, fleet: FLEET.name }, { signal, onProgress() {} });
   await driver.start(spec, signal);
   lister.refresh();
   await clock.advance(3_500);
   expect(lister.latest.instances.map(({ state }) => state)).toEqual(["ready"]);
-  const before = listings;
+  const before = listings();
   await clock.advance(20_000);
-  expect(listings - before).toBeLessThan(6);
+  expect(listings() - before).toBeLessThan(6);
   end.abort();
   await running.catch(() => undefined);
 });
+
+test("the longer nothing changes the less it lists, until a watch breaks off", async () => {
+  const clock = new ManualClock();
+  const runtime = new FakeRuntime({ clock, random: () => 0.5 });
+  const driver = createFakeDriver({ kind: "container", runtime });
+  let breakOff = Promise.withResolvers<never>();
+  const watched = { ...driver, ...silent(driver), watch: () => breakOff.promise };
+  const { lister, listings } = listerOf(watched, clock);
+  const end = new AbortController();
+  const running = lister.run(end.signal);
+  const listedIn = async (ms: number) => {
+    const before = listings();
+    await clock.advance(ms);
+    return listings() - before;
+  };
+  // After 0, 5, 15, 35 and 75 s, and every 40 s.
+  expect(await listedIn(80_000)).toBe(5);
+  expect(await listedIn(400_000)).toBe(10);
+  breakOff.reject(new Error("the daemon is gone"));
+  expect(await listedIn(1_000)).toBe(1);
+  // Each attempt to watch fails, too.
+  expect(await listedIn(40_000)).toBe(20);
+  breakOff = Promise.withResolvers();
+  await clock.advance(2_000);
+  expect(await listedIn(400_000)).toBeLessThan(15);
+  end.abort();
+  breakOff.reject(end.signal.reason);
+  await running.catch(() => undefined);
+});
+
+function listerOf(driver: Driver, clock: ManualClock) {
+  let count = 0;
+  const lister = new Lister({
+    driver,
+    clock,
+    log: createLog({ program: "t", level: "error", format: "text", write() {}, now: clock.now }),
+    metrics: createAgentMetrics(),
+    onListed: () => count++,
+  });
+  return { lister, listings: () => count };
+}

@@ -8,8 +8,12 @@ import { errorText, type Log, Wake } from "@evm/telemetry";
 import { callDriver } from "./driver-call.ts";
 import type { AgentMetrics } from "./metrics.ts";
 
-/** Lists at least so often, for what the runtime did not tell of. */
-const POLL_MS = 5_000;
+/**
+ * Lists at least so often, for what the runtime did not tell of: each time that shows nothing new
+ * makes the next wait twice as long, anything else makes it short again.
+ */
+const MIN_POLL_MS = 5_000;
+const MAX_POLL_MS = 40_000;
 /**
  * A runtime in turmoil tells of hundreds of changes a second, and each listing covers all of them:
  * so it rests as long as it listed, within these. Every step of an instance waits for a listing.
@@ -23,7 +27,7 @@ const MAX_REST_MS = 50;
 const READINESS_POLL_MS = 250;
 /** One that is not ready by then can wait for the usual poll. */
 const MAX_BOOT_MS = 300_000;
-/** A watch that broke off is opened again after this; meanwhile polling goes on. */
+/** A watch that broke off is opened again after this, and what is there listed each time. */
 const REWATCH_MS = 2_000;
 
 export type Listing = {
@@ -49,6 +53,7 @@ export class Lister {
   readonly #wake = new Wake();
   #begun = 0;
   #latest: Listing = { number: 0, instances: [], problem: "not listed yet" };
+  #pollMs = MIN_POLL_MS;
 
   constructor(options: ListerOptions) {
     this.#options = options;
@@ -86,15 +91,17 @@ export class Lister {
       onListed();
       const tookMs = clock.monotonicMs() - begunMs;
       const restMs = Math.min(Math.max(tookMs, MIN_REST_MS), MAX_REST_MS);
-      await this.#wake.wait(this.#pollMs(), clock, signal, restMs);
+      const pollMs = this.#isAnyAwaited() ? READINESS_POLL_MS : this.#pollMs;
+      await this.#wake.wait(pollMs, clock, signal, restMs);
     }
   }
 
-  #pollMs(): number {
+  /** True while an instance is up that may be ready soon. */
+  #isAnyAwaited(): boolean {
     const since = this.#options.clock.now() - MAX_BOOT_MS;
-    const isAwaited = ({ state, startedAt = 0 }: DriverInstance) =>
-      state === "running" && startedAt > since;
-    return this.#latest.instances.some(isAwaited) ? READINESS_POLL_MS : POLL_MS;
+    return this.#latest.instances.some(
+      ({ state, startedAt = 0 }) => state === "running" && startedAt > since,
+    );
   }
 
   async #list(signal: AbortSignal): Promise<void> {
@@ -106,13 +113,16 @@ export class Lister {
       if (this.#latest.problem !== undefined) {
         this.#log.info("the driver lists", { instances: instances.length });
       }
-      const { instances: before } = this.#latest;
+      const { instances: before, problem } = this.#latest;
       const listed = isSame(before, instances) ? before : instances;
+      const isNews = listed !== before || problem !== undefined;
+      this.#pollMs = isNews ? MIN_POLL_MS : Math.min(2 * this.#pollMs, MAX_POLL_MS);
       this.#latest = { number, instances: listed, problem: undefined };
     } catch (error) {
       signal.throwIfAborted();
       const problem = `the ${driver.kind} driver cannot list: ${errorText(error)}`;
       if (this.#latest.problem !== problem) this.#log.warn(problem);
+      this.#pollMs = MIN_POLL_MS;
       this.#latest = { number, instances: this.#latest.instances, problem };
     }
   }
@@ -125,6 +135,8 @@ export class Lister {
       } catch (error) {
         signal.throwIfAborted();
         this.#log.warn("the driver's watch broke off", { error });
+        this.#pollMs = MIN_POLL_MS;
+        this.refresh();
       }
       await clock.sleep(REWATCH_MS, signal);
     }

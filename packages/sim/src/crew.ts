@@ -12,7 +12,10 @@ const YOUNG_GENERATION_MIB = 64;
  * Timers outlive what set them: taken for long-lived for that, they would be made where garbage is
  * collected seldom, and keep alive what they refer to. That took a sixth of the time.
  */
-const FLAGS = "--no-allocation-site-pretenuring";
+const PLACEMENT = "--no-allocation-site-pretenuring";
+
+/** Every core runs worlds: threads that help to collect garbage only wait for each other. */
+const COLLECTION = "--no-parallel-scavenge";
 
 /** What came of a seed, and what it cost. */
 export type Costed = RunOutcome & { readonly cpuMs: number };
@@ -24,7 +27,7 @@ export class Crew implements AsyncDisposable {
 
   /** @param mutation what is wrong with the programs that this crew runs */
   constructor(mutation?: Mutation, size = availableParallelism()) {
-    setFlagsFromString(FLAGS);
+    for (const flag of [PLACEMENT, COLLECTION]) setFlagsFromString(flag);
     this.#workers = Array.from({ length: size }, () => {
       const url = new URL("./worker.ts", import.meta.url);
       const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB };
