@@ -15,6 +15,7 @@ import { IMAGE_HERE_BONUS, imageHere } from "./scores/image-here.ts";
 import { pack } from "./scores/pack.ts";
 import { spread } from "./scores/spread.ts";
 import type { HostView, Overcommit } from "./snapshot.ts";
+import type { Resources } from "./spec.ts";
 
 export type PlaceResult =
   | { readonly kind: "placed"; readonly host: HostLoad }
@@ -78,6 +79,8 @@ export class Cluster {
   #lastRequest: PlaceRequest | undefined;
   readonly #hasRefused: Uint8Array;
   #lastFailure: PlaceResult | undefined;
+  /** No host has more of any of these: as it was when something last fitted nowhere. */
+  #mostFree: Resources | undefined;
   #explained = 0;
 
   /**
@@ -118,10 +121,20 @@ export class Cluster {
       this.#hasRefused.fill(0);
     }
     if (this.#lastFailure !== undefined) return this.#lastFailure;
-    const host = this.#best(request);
-    if (host !== undefined) return { kind: "placed", host };
+    if (!this.#isTooMuch(request)) {
+      const host = this.#best(request);
+      if (host !== undefined) return { kind: "placed", host };
+      this.#mostFree = mostFree(this.hosts);
+    }
     this.#lastFailure = { kind: "wait", refusals: this.#explain(request) };
     return this.#lastFailure;
+  }
+
+  /** True where no host need be asked: in a full cluster each fleet would ask all of them. */
+  #isTooMuch({ resources }: PlaceRequest): boolean {
+    const most = this.#mostFree;
+    if (most === undefined) return false;
+    return RESOURCES.some((kind) => resources[kind] > 0 && resources[kind] > most[kind]);
   }
 
   #explain(request: PlaceRequest): readonly Refusal[] {
@@ -168,4 +181,16 @@ export class Cluster {
     this.#ranked.push(...tiers.map((tier) => tier.ranked));
     return tiers;
   }
+}
+
+const RESOURCES = ["vcpuMillis", "memoryMib", "diskMib"] as const;
+
+/** The most that any open host has left of each. */
+function mostFree(hosts: readonly HostLoad[]): Resources {
+  const most = { vcpuMillis: 0, memoryMib: 0, diskMib: 0 };
+  for (const host of hosts) {
+    if (!host.isOpen) continue;
+    for (const kind of RESOURCES) most[kind] = Math.max(most[kind], host.limit[kind] - host[kind]);
+  }
+  return most;
 }
