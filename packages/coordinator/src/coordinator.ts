@@ -229,9 +229,9 @@ export class Coordinator {
     this.#observe(picture);
     this.#hostNews.observe(picture.snapshot);
     const askedAtMs = clock.monotonicMs();
-    const lost = picture.snapshot.hosts.flatMap((host) =>
-      host.liveness === "lost" ? [host.name] : [],
-    );
+    const lost = picture.snapshot.hosts
+      .filter(({ liveness }) => liveness === "lost")
+      .map(({ name }) => name);
     this.#writtenOff = new Set([...this.#writtenOff, ...lost]);
     const outcome = await this.#planner.pass(picture, signal);
     if (isConclusive(outcome)) this.#writtenOff = new Set(lost);

@@ -2,8 +2,6 @@
 import {
   appliedBy,
   type FleetName,
-  type HostName,
-  type HostSign,
   type HostView,
   type InstanceName,
   isSame,
@@ -15,7 +13,7 @@ import {
 } from "@evm/fleet";
 import type { ControlState } from "@evm/store";
 import { compareViews, hostInstanceViews, type InstanceView, instanceViews } from "./instances.ts";
-import { type SnapshotInput, takeSnapshot } from "./snapshot.ts";
+import { type Sighting, type SnapshotInput, takeSnapshot } from "./snapshot.ts";
 
 /** A snapshot with all that it implies; each part is made when it is first asked for. */
 export class Picture {
@@ -101,15 +99,12 @@ export class Camera {
   take(input: SnapshotInput): Picture {
     const last = this.#last;
     if (last !== undefined && isUnchanged(last, input)) return last.picture;
-    const before = new Map<HostName, HostView>(
-      last?.picture.snapshot.hosts.map((host) => [host.name, host]),
-    );
-    const snapshot = takeSnapshot(input, before);
-    const isAlike = last !== undefined && isSameSituation(last.picture.snapshot, snapshot);
+    const sighting = takeSnapshot(input, last?.sighting);
+    const { snapshot } = sighting;
+    const isAlike = last !== undefined && isSameSituation(last.sighting.snapshot, snapshot);
     const alike = isAlike ? last.picture : undefined;
     const picture = new Picture(snapshot, input.control, (host) => this.#viewsOn(host), alike);
-    const signs = snapshot.hosts.map(({ name }) => input.signOf(name));
-    this.#last = { input, signs, picture };
+    this.#last = { input, sighting, picture };
     return picture;
   }
 
@@ -122,14 +117,12 @@ export class Camera {
 
 type Taken = {
   readonly input: SnapshotInput;
-  /** Of each host of the snapshot. */
-  readonly signs: readonly HostSign[];
+  readonly sighting: Sighting;
   readonly picture: Picture;
 };
 
 /** The store hands out the same tables until they change. */
-function isUnchanged({ input: before, signs, picture }: Taken, now: SnapshotInput): boolean {
-  const { hosts } = picture.snapshot;
+function isUnchanged({ input: before, sighting }: Taken, now: SnapshotInput): boolean {
   return (
     before.epoch === now.epoch &&
     before.control.fleets === now.control.fleets &&
@@ -143,7 +136,7 @@ function isUnchanged({ input: before, signs, picture }: Taken, now: SnapshotInpu
     before.overcommit === now.overcommit &&
     before.waveShare === now.waveShare &&
     before.maxLostShare === now.maxLostShare &&
-    hosts.every((host, at) => signs[at] === now.signOf(host.name))
+    sighting.snapshot.hosts.every(({ name }) => sighting.signs.get(name)?.sign === now.signOf(name))
   );
 }
 

@@ -1,6 +1,7 @@
 /** Turns what the store holds and the heartbeats say into the one value that is decided on. */
 import {
   type Applied,
+  type Brake,
   brake,
   type FleetRecord,
   type HostName,
@@ -28,31 +29,46 @@ export type SnapshotInput = {
   readonly maxLostShare: number;
 };
 
-/** @param before views taken earlier: those that are still true are used again */
-export function takeSnapshot(
-  input: SnapshotInput,
-  before: ReadonlyMap<HostName, HostView> = new Map(),
-): Snapshot {
+/** A snapshot, and the signs of its hosts, sorted by name. */
+export type Sighting = {
+  readonly snapshot: Snapshot;
+  readonly signs: ReadonlyMap<HostName, HostSigns>;
+};
+
+/** @param before taken earlier: what is still true of it is used again */
+export function takeSnapshot(input: SnapshotInput, before?: Sighting): Sighting {
   const { control, epoch, overcommit, waveShare, maxLostShare } = input;
   const fleets: FleetRecord[] = [];
   for (const name of [...control.fleets.keys()].sort()) {
     const fleet = control.fleets.get(name);
     if (fleet !== undefined) fleets.push(fleet.value);
   }
-  const signs = hostSigns(input);
-  const held = brake(fleets, signs, maxLostShare);
-  const hosts = signs.map(({ view }) => {
-    const now =
-      held?.held.has(view.name) === true ? { ...view, liveness: "silent" as const } : view;
-    const known = before.get(now.name);
-    return known !== undefined && isSameView(known, now) ? known : now;
-  });
+  const signs = hostSigns(input, before?.signs ?? new Map());
+  const all = [...signs.values()];
+  const held = brake(fleets, all, maxLostShare);
+  const views = all.map(({ view }) => view);
+  const hosts = held === undefined ? views : silenced(views, held, before?.snapshot.hosts ?? []);
   const epochBase = control.epoch.base;
   const settings = { epoch, epochBase, overcommit, waveShare };
   const snapshot = { ...settings, brake: held, fleets, hosts };
-  if (recall(snapshot).kind === "whole") return snapshot;
+  if (recall(snapshot).kind === "whole") return { snapshot, signs };
   // Who forgot what it ordered forgot what it promised, too: it calls nobody lost.
-  return { ...snapshot, hosts: hosts.map(withoutLoss) };
+  return { snapshot: { ...snapshot, hosts: hosts.map(withoutLoss) }, signs };
+}
+
+/** What the brake holds is silent. */
+function silenced(
+  views: readonly HostView[],
+  { held }: Brake,
+  before: readonly HostView[],
+): readonly HostView[] {
+  const known = new Map(before.map((view) => [view.name, view]));
+  return views.map((view) => {
+    if (!held.has(view.name)) return view;
+    const now = { ...view, liveness: "silent" } as const;
+    const last = known.get(view.name);
+    return last !== undefined && isSameView(last, now) ? last : now;
+  });
 }
 
 const withoutLoss = (host: HostView): HostView =>
@@ -66,23 +82,39 @@ const LIVENESS = {
   lost: "lost",
 } as const satisfies Record<HostSign, HostView["liveness"]>;
 
-/** Every host that goes by orders or that a record, a report or orders name, sorted by name. */
-function hostSigns(input: SnapshotInput): readonly HostSigns[] {
+/** Of every host that goes by orders or that a record, a report or orders name. */
+function hostSigns(
+  input: SnapshotInput,
+  before: Sighting["signs"],
+): ReadonlyMap<HostName, HostSigns> {
   const { control, reports, heartbeats, signOf } = input;
-  const names = new Set([...control.hosts.keys(), ...reports.keys(), ...control.orders.keys()]);
-  for (const [name, { generation }] of heartbeats) if (generation > 0) names.add(name);
-  return [...names].sort().map((name) => {
+  const signs = new Map<HostName, HostSigns>();
+  for (const name of hostNames(input, before)) {
     const record = control.hosts.get(name)?.value;
     const report = reports.get(name);
     const orders = control.orders.get(name)?.value;
     const sign = signOf(name);
     const admin = record?.admin ?? "active";
     const heartbeat = heartbeats.get(name);
-    const view: HostView = { name, admin, liveness: LIVENESS[sign], report, heartbeat, orders };
+    const now: HostView = { name, admin, liveness: LIVENESS[sign], report, heartbeat, orders };
+    const last = before.get(name);
+    const view = last !== undefined && isSameView(last.view, now) ? last.view : now;
     const isConfirmedLost =
       record?.confirmedLost !== undefined && record.confirmedLost === (report?.reportedAt ?? 0);
-    return { view, sign, isConfirmedLost };
-  });
+    signs.set(name, { view, sign, isConfirmedLost });
+  }
+  return signs;
+}
+
+/** Sorted. @param before sorted: to sort the same thousands anew takes longer than to compare */
+function hostNames(
+  { control, reports, heartbeats }: SnapshotInput,
+  before: Sighting["signs"],
+): Iterable<HostName> {
+  const names = new Set([...control.hosts.keys(), ...reports.keys(), ...control.orders.keys()]);
+  for (const [name, { generation }] of heartbeats) if (generation > 0) names.add(name);
+  const areSame = names.size === before.size && [...names].every((name) => before.has(name));
+  return areSame ? before.keys() : [...names].sort();
 }
 
 const isSameView = (a: HostView, b: HostView): boolean =>

@@ -52,3 +52,13 @@ test("so is one that is ordered to run what was ordered elsewhere: a restore fou
   expect(succession.isSucceeded({ host: h1, epoch: 1, generation: 2 }, all)).toBe(true);
   expect(succession.isSucceeded({ host: h2, epoch: 1, generation: 2 }, all)).toBe(false);
 });
+
+test("what orders no longer say counts no longer", () => {
+  const first = orders(h1, [{ incarnation: 1, desired: "stop" }]);
+  const stale = { host: h1, epoch: 1, generation: 1 };
+  const successor = orders(h2, [{ incarnation: 2, desired: "run" }]);
+  expect(succession.isSucceeded(stale, new Map([first, successor]))).toBe(true);
+  expect(succession.isSucceeded(stale, new Map([first, orders(h2, [])]))).toBe(false);
+  expect(succession.isSucceeded(stale, new Map([first, successor]))).toBe(true);
+  expect(succession.isSucceeded(stale, new Map([first]))).toBe(false);
+});

@@ -1,4 +1,4 @@
-import type { Heartbeat, HostName, InstanceName } from "@evm/fleet";
+import type { Heartbeat, HostName, InstanceName, Orders } from "@evm/fleet";
 import type { ControlState } from "@evm/store";
 
 type Place = { readonly host: HostName; readonly incarnation: number };
@@ -6,8 +6,8 @@ type Place = { readonly host: HostName; readonly incarnation: number };
 /** Tells hosts that still go by orders which others succeeded. */
 export class Succession {
   #orders: ControlState["orders"] = new Map();
-  /** Where each instance is ordered; made anew when orders change. */
-  #places: ReadonlyMap<InstanceName, readonly Place[]> = new Map();
+  /** Where each instance is ordered. */
+  readonly #places = new Map<InstanceName, readonly Place[]>();
 
   /**
    * True where a host still goes by orders from before one of its instances was ordered elsewhere:
@@ -18,7 +18,7 @@ export class Succession {
   isSucceeded({ host, generation }: Heartbeat, orders: ControlState["orders"]): boolean {
     const own = orders.get(host)?.value;
     if (own === undefined) return false;
-    if (orders !== this.#orders) this.#index(orders);
+    if (orders !== this.#orders) this.#follow(orders);
     const isApplied = generation >= own.generation;
     return own.instances.some(({ name, incarnation, desired }) => {
       if (isApplied && desired !== "run") return false;
@@ -27,16 +27,29 @@ export class Succession {
     });
   }
 
-  #index(orders: ControlState["orders"]): void {
-    const places = new Map<InstanceName, Place[]>();
-    for (const [host, { value }] of orders) {
-      for (const { name, incarnation } of value.instances) {
-        const known = places.get(name);
-        if (known === undefined) places.set(name, [{ host, incarnation }]);
-        else known.push({ host, incarnation });
-      }
-    }
+  /** Takes up what was rewritten: a commit touches a few of thousands of hosts. */
+  #follow(orders: ControlState["orders"]): void {
+    const before = this.#orders;
     this.#orders = orders;
-    this.#places = places;
+    for (const [host, { value }] of before) {
+      if (orders.get(host)?.value !== value) this.#remove(value);
+    }
+    for (const [host, { value }] of orders) {
+      if (before.get(host)?.value !== value) this.#add(value);
+    }
+  }
+
+  #add({ host, instances }: Orders): void {
+    for (const { name, incarnation } of instances) {
+      this.#places.set(name, [...(this.#places.get(name) ?? []), { host, incarnation }]);
+    }
+  }
+
+  #remove({ host, instances }: Orders): void {
+    for (const { name } of instances) {
+      const left = this.#places.get(name)?.filter((place) => place.host !== host) ?? [];
+      if (left.length === 0) this.#places.delete(name);
+      else this.#places.set(name, left);
+    }
   }
 }

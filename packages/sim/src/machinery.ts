@@ -32,8 +32,8 @@ export class Machinery {
   readonly #onLie: () => void;
   /** Left out of a list at some time: what follows from that is the driver's fault. */
   readonly #omitted = new Set<string>();
-  /** Calls that an agent relies on and that are under way, with when they are late. */
-  readonly #pending = new Set<{ readonly dueAtMs: number }>();
+  /** Calls that an agent relies on and that are under way, with when they are late; few. */
+  readonly #pending: { readonly dueAtMs: number }[] = [];
   #failedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(timeline: Timeline, random: SeededRandom, onLie: () => void) {
@@ -84,13 +84,13 @@ export class Machinery {
   /** True where a call that an agent relies on failed or took too long since then. */
   hasFailedSince(sinceMs: number): boolean {
     if (this.#hung !== undefined || this.#failedAtMs >= sinceMs) return true;
-    return [...this.#pending].some(({ dueAtMs }) => dueAtMs < this.#timeline.nowMs);
+    return this.#pending.some(({ dueAtMs }) => dueAtMs < this.#timeline.nowMs);
   }
 
   /** Makes a call that is to take no longer than what is allowed. */
   async timed<T>(allowedMs: number, call: () => Promise<T>): Promise<T> {
     const pending = { dueAtMs: this.#timeline.nowMs + allowedMs + TIMELY_MS };
-    this.#pending.add(pending);
+    this.#pending.push(pending);
     try {
       const result = await call();
       if (this.#timeline.nowMs > pending.dueAtMs) this.#failedAtMs = this.#timeline.nowMs;
@@ -99,7 +99,7 @@ export class Machinery {
       this.#failedAtMs = this.#timeline.nowMs;
       throw error;
     } finally {
-      this.#pending.delete(pending);
+      this.#pending.splice(this.#pending.indexOf(pending), 1);
     }
   }
 

@@ -81,7 +81,8 @@ export class Network {
   readonly #onHeal = new Set<() => void>();
   readonly #changedAtMs = new Map<string, number>();
   #busChangedAtMs = 0;
-  readonly #heardAtMs = new Map<string, number>();
+  /** Of each listener, when it last heard each host. */
+  readonly #heardAtMs = new Map<string, Map<HostName, number>>();
   readonly #orders = new Map<HostName, Orders[]>();
   /** Until when each host was promised that nobody else runs what it runs; in true time. */
   readonly leasedUntilMs = new Map<HostName, number>();
@@ -139,7 +140,7 @@ export class Network {
 
   /** When somebody last heard of a host; 0 where never. */
   heardAtMs(host: HostName, by: string): number {
-    return this.#heardAtMs.get(`${host} by ${by}`) ?? 0;
+    return this.#heardBy(by).get(host) ?? 0;
   }
 
   reachesStore(name: string): boolean {
@@ -197,7 +198,7 @@ export class Network {
     for (const { endpoint, call } of this.#heartbeats) {
       const { name: to, process: listener } = endpoint;
       const hear = () => {
-        this.#heardAtMs.set(`${heartbeat.host} by ${to}`, this.timeline.nowMs);
+        this.#heardBy(to).set(heartbeat.host, this.timeline.nowMs);
         const grant = call(heartbeat);
         if (grant === undefined) return;
         this.send(to, from, 0, () => {
@@ -207,6 +208,12 @@ export class Network {
       };
       this.send(from, to, 0, () => listener.receive(hear));
     }
+  }
+
+  #heardBy(name: string): Map<HostName, number> {
+    const known = this.#heardAtMs.get(name) ?? new Map();
+    this.#heardAtMs.set(name, known);
+    return known;
   }
 
   /** Remembers orders that were committed, so that old ones can come again. */
