@@ -20,23 +20,26 @@ export function brake(
   silentMs: (host: HostName) => number | undefined,
   reports: () => ReadonlyMap<HostName, Report>,
 ): Oracle {
-  const known = new Set<string>();
+  /** What is in each host's orders, by place. */
+  const known = new Map<HostName, ReadonlySet<string>>();
   const silentFromMs = leaseMs / 2 + TOLERANCE_MS;
 
   const look = (truth: Truth): readonly string[] => {
-    const begun = truth.changes.orders.flatMap(({ host, instances }) =>
-      instances
-        .filter((one) => one.desired === "run" && !known.has(placeOf(one, host)))
-        .map((one) => ({ host, one, place: placeOf(one, host) })),
-    );
+    const begun = truth.changes.orders.flatMap(({ host, instances }) => {
+      const ordered = instances.map((one) => ({ host, one, place: placeOf(one, host) }));
+      const before = known.get(host);
+      known.set(host, new Set(ordered.map(({ place }) => place)));
+      return ordered.filter(
+        ({ one, place }) => one.desired === "run" && before?.has(place) !== true,
+      );
+    });
     const fresh = new Set(begun.map(({ place }) => place));
-    for (const place of fresh) known.add(place);
     return begun.flatMap(({ host, one, place }) => {
       const { existing } = truth.places.get(one.name) ?? NOWHERE;
-      const left = existing.find(
-        (each) => each.host !== host && isUp(each.one) && each.one.incarnation < one.incarnation,
-      );
-      if (left === undefined || !isSilent(left.host) || isGivenUp(left.host, truth)) return [];
+      const older = existing.filter((each) => each.one.incarnation < one.incarnation);
+      const left = older.toSorted((a, b) => b.one.incarnation - a.one.incarnation)[0];
+      if (left === undefined || left.host === host || !isUp(left.one)) return [];
+      if (!isSilent(left.host) || isGivenUp(left.host, truth)) return [];
       const text = tooMany(left.host, truth, fresh);
       if (text === undefined || isConfirmed(left.host, truth)) return [];
       return [`${place} follows ${keyOf(left.one)} on ${left.host}, while ${text}`];

@@ -56,7 +56,8 @@ export function isolation(leaseMs: number, excused: Excused): Oracle {
         return alive.flatMap(({ host, one }) => {
           const there = truth.hosts.get(host);
           const isStopping = there !== undefined && stopsAlone(there, one.fleet);
-          if (host === newest.host || !isStopping) return [];
+          // One incarnation on two hosts is for I1 to tell.
+          if (one.incarnation === newest.one.incarnation || !isStopping) return [];
           const place = placeOf(one, host);
           const key = `${place} beside ${placeOf(newest.one, newest.host)}`;
           if (known.has(key)) return [];

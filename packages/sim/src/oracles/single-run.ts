@@ -33,10 +33,11 @@ function aliveTwice(name: InstanceName, { places, hosts, nowMs }: Truth): readon
   if (alive.length < 2) return [];
   return alive.flatMap(({ host, one }, at) =>
     alive.slice(at + 1).flatMap((other) => {
+      if (wasDenied({ host, one }) || wasDenied(other)) return [];
       if (keyOf(one) === keyOf(other.one)) {
         return [`${keyOf(one)} is alive on ${host} and on ${other.host}`];
       }
-      if (host !== other.host || wasDenied({ host, one }) || wasDenied(other)) return [];
+      if (host !== other.host) return [];
       return [`${keyOf(one)} and ${keyOf(other.one)} are both alive on ${host}`];
     }),
   );
