@@ -1,8 +1,8 @@
-import type { Applied, HostName } from "@evm/fleet";
-import { createMemoryStore } from "@evm/store";
+import type { Applied, HostName, OrderedInstance, Report } from "@evm/fleet";
+import { type ControlState, createMemoryStore } from "@evm/store";
 import { ManualClock } from "@evm/telemetry";
 import { expect, test } from "vitest";
-import { declare, startHost } from "../test/cluster.ts";
+import { declare, soon, startHost } from "../test/cluster.ts";
 import { Camera } from "./picture.ts";
 
 const overcommit = { vcpu: 1, memory: 1, disk: 1 };
@@ -77,3 +77,51 @@ test("a heartbeat that says no more than the report calls for no other plan", as
   expect(take().plan).not.toBe(plan);
   await close();
 });
+
+test("what is wrong with what is ready calls for no other plan, unless it is to end", async () => {
+  const store = createMemoryStore();
+  const own = store.coordinator("a");
+  const clock = new ManualClock();
+  const host = await startHost({ store }, "h1", "ready", clock);
+  await clock.advance(0);
+  await declare(store, "web", 1);
+  const claimed = await own.claimEpoch("a", 0, soon().signal);
+  const epoch = claimed.kind === "written" ? claimed.epoch : 0;
+  const camera = new Camera();
+  const take = (desired: OrderedInstance["desired"], reason: string | undefined) =>
+    camera.take({
+      epoch,
+      control: ordering(own.control(), desired),
+      reports: new Map([...own.reports()].map(([name, one]) => [name, blemished(one, reason)])),
+      heartbeats: new Map(),
+      signOf: () => "up",
+      overcommit,
+      waveShare: 0.1,
+      maxLostShare: 1,
+    });
+  const { plan } = take("run", undefined);
+  const orders = plan.orders.map((value) => ({ value, expectedRevision: 0 }));
+  await own.commit({ epoch, orders, fleets: [], forgottenFleets: [] }, soon().signal);
+  await clock.advance(1_000);
+
+  const settled = take("run", undefined);
+  expect(settled.instances.map(({ phase }) => phase)).toEqual(["ready"]);
+  const blemish = take("run", "docker is away");
+  expect(blemish.instances.map(({ reason }) => reason)).toEqual(["docker is away"]);
+  expect(blemish.plan).toBe(settled.plan);
+  const { plan: ending } = take("discard", undefined);
+  expect(take("discard", "docker is away").plan).not.toBe(ending);
+  await host[Symbol.asyncDispose]();
+});
+
+function blemished(report: Report, reason: string | undefined): Report {
+  return { ...report, instances: report.instances.map((one) => ({ ...one, reason })) };
+}
+
+function ordering(control: ControlState, desired: OrderedInstance["desired"]): ControlState {
+  const orders = [...control.orders].map(([host, { value, revision }]) => {
+    const instances = value.instances.map((one) => ({ ...one, desired }));
+    return [host, { value: { ...value, instances }, revision }] as const;
+  });
+  return { ...control, orders: new Map(orders) };
+}

@@ -5,10 +5,13 @@ import {
   type HostView,
   type InstanceName,
   isSame,
+  type Observed,
   type Plan,
   type Recall,
+  type Report,
   recall,
   reconcile,
+  runtimeName,
   type Snapshot,
 } from "@evm/fleet";
 import type { ControlState } from "@evm/store";
@@ -36,7 +39,7 @@ export class Picture {
     alike?: Picture,
   ) {
     this.snapshot = snapshot;
-    this.#plan = alike?.plan;
+    if (alike !== undefined) this.#plan = alike.#plan;
     this.control = control;
     this.#viewsOn = viewsOn;
   }
@@ -141,9 +144,10 @@ function isUnchanged({ input: before, sighting }: Taken, now: SnapshotInput): bo
 }
 
 /**
- * True where two snapshots differ at most in when reports were made, and in whether a report or a
- * heartbeat says which orders are applied. Neither decides anything: hosts repeat what they told,
- * and that must not cost a plan each time.
+ * True where two snapshots differ at most in when reports were made, in whether a report or a
+ * heartbeat says which orders are applied, and in what is wrong with instances that are ready all
+ * the same. None of it decides anything: hosts repeat what they told, and a runtime that answers
+ * only now and then is told of each time; that must not cost a plan.
  */
 function isSameSituation(before: Snapshot, now: Snapshot): boolean {
   return (
@@ -161,8 +165,8 @@ function isSameSituation(before: Snapshot, now: Snapshot): boolean {
 
 function isSameHost(before: HostView, now: HostView | undefined): boolean {
   if (before === now) return true;
-  const { report } = before;
-  const later = now?.report;
+  const report = decisive(before);
+  const later = now && decisive(now);
   if (now === undefined || report === undefined || later === undefined) return false;
   const repeated = { ...later, reportedAt: report.reportedAt };
   return isSame(
@@ -170,3 +174,20 @@ function isSameHost(before: HostView, now: HostView | undefined): boolean {
     { ...now, report: repeated, heartbeat: appliedBy(now) },
   );
 }
+
+/** A report without what is wrong with instances that are ready, and to run: no plan tells that. */
+function decisive({ report, orders }: HostView): Report | undefined {
+  if (report?.instances.some(isBlemished) !== true) return report;
+  const toRun = new Set<string>();
+  for (const { name, incarnation, desired } of orders?.instances ?? []) {
+    if (desired === "run") toRun.add(runtimeName(name, incarnation));
+  }
+  const instances = report.instances.map((one) => {
+    const isToRun = toRun.has(runtimeName(one.name, one.incarnation));
+    return isToRun && isBlemished(one) ? { ...one, reason: undefined } : one;
+  });
+  return { ...report, instances };
+}
+
+const isBlemished = ({ phase, reason }: Observed): boolean =>
+  phase === "ready" && reason !== undefined;
