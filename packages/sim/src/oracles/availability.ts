@@ -20,14 +20,12 @@ const KNOWN_AFTER_MS = 20_000;
  * @param reports what hosts told last; the same map until that changes
  */
 export function availability(reports: () => ReadonlyMap<HostName, Report>): Oracle {
-  let told: ReadonlyMap<HostName, Report> = new Map();
-  /** Since when a host tells that an incarnation is ready there. */
-  const readySince = new Map<string, number>();
+  const readiness = new Readiness();
   const desired = new Map<string, OrderedInstance["desired"]>();
   const ended = new Map<FleetName, Set<InstanceName>>();
 
   const look = (truth: Truth): readonly string[] => {
-    hear(truth.nowMs);
+    readiness.hear(reports(), truth.nowMs);
     const touched = new Set<FleetName>();
     for (const { host, instances } of truth.changes.orders) {
       for (const one of instances) {
@@ -53,23 +51,7 @@ export function availability(reports: () => ReadonlyMap<HostName, Report>): Orac
     if (there?.one.state !== "ready") return false;
     if (truth.hosts.get(host)?.excuses(there.one, truth.nowMs).includes("driver lied"))
       return false;
-    const since = readySince.get(`${keyOf(one)} on ${host}`) ?? Number.POSITIVE_INFINITY;
-    return since <= truth.nowMs - KNOWN_AFTER_MS;
-  }
-
-  function hear(nowMs: number): void {
-    const before = told;
-    told = reports();
-    if (told === before) return;
-    for (const [host, report] of told) {
-      // Where nothing is new a host repeats what it told.
-      if (before.get(host)?.instances === report.instances) continue;
-      for (const one of report.instances) {
-        const place = `${keyOf(one)} on ${host}`;
-        if (one.phase !== "ready") readySince.delete(place);
-        else if (!readySince.has(place)) readySince.set(place, nowMs);
-      }
-    }
+    return readiness.sinceMs(`${keyOf(one)} on ${host}`) <= truth.nowMs - KNOWN_AFTER_MS;
   }
 
   function excess(fleet: FleetName, { control, places }: Truth): readonly string[] {
@@ -86,6 +68,41 @@ export function availability(reports: () => ReadonlyMap<HostName, Report>): Orac
   }
 
   return { invariant: "availability", look };
+}
+
+/** Since when hosts tell that an incarnation is ready there. */
+class Readiness {
+  #told: ReadonlyMap<HostName, Report> = new Map();
+  readonly #sinceMs = new Map<string, number>();
+
+  /** Infinite where it is not. */
+  sinceMs(place: string): number {
+    return this.#sinceMs.get(place) ?? Number.POSITIVE_INFINITY;
+  }
+
+  hear(reports: ReadonlyMap<HostName, Report>, nowMs: number): void {
+    const before = this.#told;
+    this.#told = reports;
+    if (reports === before) return;
+    for (const [host, report] of reports) {
+      // Where nothing is new a host repeats what it told.
+      const last = before.get(host)?.instances ?? [];
+      if (last === report.instances) continue;
+      const ready = new Set(
+        report.instances.flatMap((one) =>
+          one.phase === "ready" ? `${keyOf(one)} on ${host}` : [],
+        ),
+      );
+      // Of a fleet that was deleted and declared again, the same incarnation may be there anew.
+      for (const one of last) {
+        const place = `${keyOf(one)} on ${host}`;
+        if (!ready.has(place)) this.#sinceMs.delete(place);
+      }
+      for (const place of ready) {
+        if (!this.#sinceMs.has(place)) this.#sinceMs.set(place, nowMs);
+      }
+    }
+  }
 }
 
 /** True of one that is wanted, was not asked to stop or restart, and is not ordered elsewhere. */

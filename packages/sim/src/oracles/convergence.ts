@@ -5,6 +5,7 @@ import {
   type HostRecord,
   type InstanceName,
   instanceName,
+  type Resources,
   SURGE_INDEX,
   type Waiting,
 } from "@evm/fleet";
@@ -142,17 +143,31 @@ function isTrue(
 ): boolean {
   if (refusals.length === 0) return own.some((one) => one.refusals.length > 0);
   const resting = restingPlace(instance, truth);
+  const needs = needsOf(instance, fleet, truth);
   return ![...truth.hosts.values()].some((host) => {
     const mayServe = resting === undefined || resting === host.name;
     const isOpen = resting !== undefined || adminOf(host.name, truth) === "active";
-    return mayServe && isOpen && hasRoom(host, fleet, truth);
+    return mayServe && isOpen && hasRoom(host, needs, fleet, truth);
   });
+}
+
+/** What its next incarnation takes: while an update is held, it is made as it was. */
+function needsOf(name: InstanceName, fleet: FleetRecord, truth: Truth): Resources {
+  const { template, rollout, spec } = fleet;
+  const before = isHeld(fleet) ? newestOf(name, truth)?.one.template : undefined;
+  const isKnown = before === template || before === rollout.previous?.digest;
+  const needs = before !== undefined && isKnown ? truth.resources.get(before) : undefined;
+  return needs ?? spec.template.resources;
+}
+
+function newestOf(name: InstanceName, { places }: Truth): Places["ordered"][number] | undefined {
+  const { ordered } = places.get(name) ?? NOWHERE;
+  return ordered.toSorted((a, b) => b.one.incarnation - a.one.incarnation)[0];
 }
 
 /** Where its newest incarnation rests: it can run again on that disk only, unless it is to move. */
 function restingPlace(name: InstanceName, truth: Truth): HostName | undefined {
-  const { ordered } = truth.places.get(name) ?? NOWHERE;
-  const newest = ordered.toSorted((a, b) => b.one.incarnation - a.one.incarnation)[0];
+  const newest = newestOf(name, truth);
   if (newest?.one.desired !== "stop") return undefined;
   return adminOf(newest.host, truth) === "draining" ? undefined : newest.host;
 }
@@ -160,7 +175,12 @@ function restingPlace(name: InstanceName, truth: Truth): HostName | undefined {
 const adminOf = (name: HostName, { control }: Truth): HostRecord["admin"] =>
   control.hosts.get(name)?.value.admin ?? "active";
 
-function hasRoom({ name, capacity }: HostTruth, { spec }: FleetRecord, truth: Truth): boolean {
+function hasRoom(
+  { name, capacity }: HostTruth,
+  needs: Resources,
+  { spec }: FleetRecord,
+  truth: Truth,
+): boolean {
   const ordered = truth.control.orders.get(name)?.value.instances ?? [];
   const toRun = ordered.filter((one) => one.desired === "run");
   if (toRun.some((one) => spec.placement.apartFrom.includes(one.fleet))) return false;
@@ -168,7 +188,6 @@ function hasRoom({ name, capacity }: HostTruth, { spec }: FleetRecord, truth: Tr
     toRun.map((one) => one.template),
     truth.resources,
   );
-  const needs = spec.template.resources;
   return (
     used.vcpuMillis + needs.vcpuMillis <= capacity.vcpuMillis &&
     used.memoryMib + needs.memoryMib <= capacity.memoryMib

@@ -1,5 +1,5 @@
 import type { DriverInstance } from "@evm/drivers";
-import type { FleetName, FleetRecord, HostName, OrderedInstance } from "@evm/fleet";
+import type { FleetName, FleetRecord, HostName, OrderedInstance, Orders } from "@evm/fleet";
 import type { ControlState } from "@evm/store";
 import { keyOf, type Oracle, type Truth } from "./truth.ts";
 
@@ -15,6 +15,7 @@ export function data(): Oracle {
   const desired = new Map<string, Desired>();
   const held = new Map<HostName, ReadonlyMap<string, DriverInstance>>();
   const declared = new Declared();
+  const written = writes();
 
   function noteGivenUp({ control, places, changes }: Truth): void {
     const names = changes.areRecords ? places.keys() : changes.names;
@@ -27,9 +28,10 @@ export function data(): Oracle {
     }
   }
 
-  function ordered({ changes, control, nowMs }: Truth): readonly string[] {
+  function ordered(truth: Truth): readonly string[] {
+    const { changes, control, nowMs } = truth;
     if (changes.areRecords) declared.note(control, nowMs);
-    return changes.orders.flatMap(({ host, instances }) =>
+    return written(truth).flatMap(({ host, instances }) =>
       instances.flatMap((one) => {
         const place = `${keyOf(one)} on ${host}`;
         const was = desired.get(place);
@@ -60,6 +62,27 @@ export function data(): Oracle {
     return [...ordered(truth), ...gone(truth)];
   };
   return { invariant: "I4", look };
+}
+
+/**
+ * Tells what was ordered. Once more a leader from before a loss may write, to a copy that is older
+ * (S5): it knew all that was declared, and agents obey it.
+ */
+function writes(): (truth: Truth) => readonly Orders[] {
+  /** What is left of orders while the control state is lost, and what was written to it since. */
+  let left: ControlState["orders"] | undefined;
+  const late = new Map<HostName, Orders>();
+  return (truth) => {
+    const now = truth.left?.orders;
+    if (now === undefined) late.clear();
+    else if (left !== undefined) {
+      for (const [host, { value }] of now) {
+        if (left.get(host)?.value !== value) late.set(host, value);
+      }
+    }
+    left = now;
+    return [...truth.changes.orders.filter(({ host }) => !late.has(host)), ...late.values()];
+  };
 }
 
 /** So long may a commit be under way that was planned on what was declared before. */
