@@ -157,6 +157,7 @@ test("a host that was lost is promised nothing before it applied its newest orde
   const clock = new ManualClock();
   const lost = await startHost({ store }, "h1", "ready", clock);
   await using _leader = startCoordinator(store, "a", clock);
+  await clock.advance(1);
   await declare(store, "web", 1);
   await clock.advance(13 * SECOND_MS);
   await using _h2 = await startHost({ store }, "h2", "ready", clock);
@@ -202,6 +203,7 @@ test("a host that is back is promised nothing while it is not known what was ord
   const lost = await startHost({ store }, "h1", "ready", clock);
   const { arm, catchUp, store: forgetful } = losingTheAnswer(store.coordinator("a"));
   await using _leader = startCoordinator({ coordinator: () => forgetful }, "a", clock);
+  await clock.advance(1);
   await declare(store, "web", 1);
   await clock.advance(13 * SECOND_MS);
   await using _h2 = await startHost({ store }, "h2", "ready", clock);

@@ -53,6 +53,40 @@ test("a follower takes over from a killed leader after its patience, not before"
   expect(epochOf(b)).toBe(2);
 });
 
+test("a follower that hears nothing, not even the store, deposes nobody (L5)", async () => {
+  const memory = createMemoryStore();
+  const clock = new ManualClock();
+  const a = stand(memory, clock, "a");
+  await clock.advance(1_000);
+  const own = memory.coordinator("b");
+  const unheard = Promise.withResolvers<never>();
+  const errors: unknown[] = [];
+  const end = new AbortController();
+  const deaf = new Leadership({
+    id: "b",
+    store: {
+      control: () => own.control(),
+      watch: () => undefined,
+      onPing: () => undefined,
+      ping: (ping) => own.ping(ping),
+      claimEpoch: (...given) => own.claimEpoch(...given),
+      catchUp: () => unheard.promise,
+    },
+    clock,
+    random: () => 0,
+    onChange: () => undefined,
+    onError: (error) => errors.push(error),
+  });
+  const running = deaf.run(end.signal).catch(() => undefined);
+  await clock.advance(10 * PATIENCE_MS);
+  unheard.reject(new Error("no answer in time"));
+  await clock.advance(100);
+  expect(errors).toHaveLength(1);
+  expect(epochOf(a)).toBe(1);
+  end.abort();
+  await running;
+});
+
 test("a restarted leader claims an epoch of its own at once (L1)", async () => {
   const store = createMemoryStore();
   const clock = new ManualClock();

@@ -10,6 +10,8 @@
  *     last promise was made, even by a leader that still reaches hosts but not the store.
  *  L4 Where it does not know what became of a write under its epoch, it takes a new one in its
  *     place: then the store has the write, or refuses it for good.
+ *  L5 It stands only once the store has answered it after the silence: whoever hears nobody may be
+ *     deaf itself, and would depose a leader that works.
  */
 import type { Clock } from "@evm/fleet";
 import type { ClaimOutcome, CoordinatorStore } from "@evm/store";
@@ -42,7 +44,10 @@ export type LeadershipState = { readonly kind: "following" } | Leading;
 
 export type LeadershipOptions = {
   readonly id: string;
-  readonly store: CoordinatorStore;
+  readonly store: Pick<
+    CoordinatorStore,
+    "onPing" | "ping" | "control" | "watch" | "catchUp" | "claimEpoch"
+  >;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -159,9 +164,12 @@ export class Leadership {
   }
 
   async #stand(signal: AbortSignal): Promise<void> {
-    const { clock, random, onError } = this.#options;
-    const confirmedAtMs = clock.monotonicMs();
+    const { store, clock, random, onError } = this.#options;
     try {
+      await store.catchUp(signal);
+      this.#look();
+      if (clock.monotonicMs() < this.#standAtMs) return;
+      const confirmedAtMs = clock.monotonicMs();
       const outcome = await this.#claim(this.#knownEpoch, signal);
       this.#bePatient();
       if (outcome.kind === "conflict") return;
