@@ -169,9 +169,10 @@ export class Coordinator {
       this.#noteApplied(heartbeat);
       const { state, hasFooting } = this.#leadership;
       if (state.kind !== "leading" || !hasFooting) return undefined;
-      const { orders } = store.control();
-      if (this.#isForgetful || isAhead(heartbeat, orders.get(host)?.value)) return undefined;
-      const isSucceeded = () => this.#succession.isSucceeded(heartbeat, orders);
+      const control = store.control();
+      const known = control.orders.get(host)?.value;
+      if (this.#isForgetful || isAhead(heartbeat, known)) return undefined;
+      const isSucceeded = () => this.#succession.isSucceeded(heartbeat, control);
       if (this.#writtenOff.has(host) || isSucceeded()) return undefined;
       return { epoch: state.epoch, leaseMs: this.#liveness.leaseMs };
     }, signal);

@@ -1,9 +1,12 @@
-import type { Digest, FleetName, HostName, OrderedInstance, Orders } from "@evm/fleet";
+import type { Digest, FleetName, Heartbeat, HostName, OrderedInstance, Orders } from "@evm/fleet";
 import { instanceName } from "@evm/fleet";
+import type { ControlState } from "@evm/store";
 import { expect, test } from "vitest";
 import { Succession } from "./succeeded.ts";
 
 const succession = new Succession();
+const isSucceeded = (heartbeat: Heartbeat, orders: ControlState["orders"], base = 0): boolean =>
+  succession.isSucceeded(heartbeat, { orders, epoch: { epoch: base + 1, base, leader: "a" } });
 const h1 = "h1" as HostName;
 const h2 = "h2" as HostName;
 
@@ -25,9 +28,9 @@ test("a host that went by old orders while its instance was ordered elsewhere is
     orders(h1, [{ incarnation: 1, desired: "stop" }]),
     orders(h2, [{ incarnation: 2, desired: "run" }]),
   ]);
-  expect(succession.isSucceeded({ host: h1, epoch: 1, generation: 1 }, all)).toBe(true);
-  expect(succession.isSucceeded({ host: h1, epoch: 1, generation: 2 }, all)).toBe(false);
-  expect(succession.isSucceeded({ host: h2, epoch: 1, generation: 1 }, all)).toBe(false);
+  expect(isSucceeded({ host: h1, epoch: 1, generation: 1 }, all)).toBe(true);
+  expect(isSucceeded({ host: h1, epoch: 1, generation: 2 }, all)).toBe(false);
+  expect(isSucceeded({ host: h2, epoch: 1, generation: 1 }, all)).toBe(false);
 });
 
 test("so is one whose successor is to end as well: it may be alive still", () => {
@@ -35,13 +38,13 @@ test("so is one whose successor is to end as well: it may be alive still", () =>
     orders(h1, [{ incarnation: 1, desired: "discard" }]),
     orders(h2, [{ incarnation: 2, desired: "discard" }]),
   ]);
-  expect(succession.isSucceeded({ host: h1, epoch: 1, generation: 1 }, all)).toBe(true);
-  expect(succession.isSucceeded({ host: h2, epoch: 1, generation: 1 }, all)).toBe(false);
+  expect(isSucceeded({ host: h1, epoch: 1, generation: 1 }, all)).toBe(true);
+  expect(isSucceeded({ host: h2, epoch: 1, generation: 1 }, all)).toBe(false);
 });
 
 test("a host that is merely behind is not", () => {
   const all = new Map([orders(h1, [{ incarnation: 1, desired: "stop" }]), orders(h2, [])]);
-  expect(succession.isSucceeded({ host: h1, epoch: 1, generation: 1 }, all)).toBe(false);
+  expect(isSucceeded({ host: h1, epoch: 1, generation: 1 }, all)).toBe(false);
 });
 
 test("so is one that is ordered to run what was ordered elsewhere: a restore found both", () => {
@@ -49,16 +52,26 @@ test("so is one that is ordered to run what was ordered elsewhere: a restore fou
     orders(h1, [{ incarnation: 1, desired: "run" }]),
     orders(h2, [{ incarnation: 2, desired: "run" }]),
   ]);
-  expect(succession.isSucceeded({ host: h1, epoch: 1, generation: 2 }, all)).toBe(true);
-  expect(succession.isSucceeded({ host: h2, epoch: 1, generation: 2 }, all)).toBe(false);
+  expect(isSucceeded({ host: h1, epoch: 1, generation: 2 }, all)).toBe(true);
+  expect(isSucceeded({ host: h2, epoch: 1, generation: 2 }, all)).toBe(false);
+});
+
+test("so is one that a restore has stop a successor, until it has: what was before goes on", () => {
+  const all = new Map([
+    orders(h1, [{ incarnation: 1, desired: "run" }]),
+    orders(h2, [{ incarnation: 2, desired: "stop" }]),
+  ]);
+  expect(isSucceeded({ host: h2, epoch: 1, generation: 1 }, all, 1_000)).toBe(true);
+  expect(isSucceeded({ host: h2, epoch: 1, generation: 2 }, all, 1_000)).toBe(false);
+  expect(isSucceeded({ host: h2, epoch: 1_001, generation: 1 }, all, 1_000)).toBe(false);
 });
 
 test("what orders no longer say counts no longer", () => {
   const first = orders(h1, [{ incarnation: 1, desired: "stop" }]);
   const stale = { host: h1, epoch: 1, generation: 1 };
   const successor = orders(h2, [{ incarnation: 2, desired: "run" }]);
-  expect(succession.isSucceeded(stale, new Map([first, successor]))).toBe(true);
-  expect(succession.isSucceeded(stale, new Map([first, orders(h2, [])]))).toBe(false);
-  expect(succession.isSucceeded(stale, new Map([first, successor]))).toBe(true);
-  expect(succession.isSucceeded(stale, new Map([first]))).toBe(false);
+  expect(isSucceeded(stale, new Map([first, successor]))).toBe(true);
+  expect(isSucceeded(stale, new Map([first, orders(h2, [])]))).toBe(false);
+  expect(isSucceeded(stale, new Map([first, successor]))).toBe(true);
+  expect(isSucceeded(stale, new Map([first]))).toBe(false);
 });

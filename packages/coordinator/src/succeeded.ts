@@ -13,17 +13,24 @@ export class Succession {
    * True where a host still goes by orders from before one of its instances was ordered elsewhere:
    * it was lost, and is back. It can be promised nothing until it has applied its newest orders;
    * nor while these are what it went by before a restore, which finds both. What is desired of the
-   * successor makes no difference: one that is to end may be alive still.
+   * successor makes no difference: one that is to end may be alive still. Where a restore took the
+   * host in, it may have stopped a successor there: until that is applied, what it succeeded is in
+   * the way, too.
    */
-  isSucceeded({ host, generation }: Heartbeat, orders: ControlState["orders"]): boolean {
+  isSucceeded(
+    { host, epoch, generation }: Heartbeat,
+    { orders, epoch: { base } }: Pick<ControlState, "orders" | "epoch">,
+  ): boolean {
     const own = orders.get(host)?.value;
     if (own === undefined) return false;
     if (orders !== this.#orders) this.#follow(orders);
     const isApplied = generation >= own.generation;
     return own.instances.some(({ name, incarnation, desired }) => {
       if (isApplied && desired !== "run") return false;
-      const places = this.#places.get(name) ?? [];
-      return places.some((other) => other.host !== host && other.incarnation > incarnation);
+      const isAny = desired !== "run" && epoch < base;
+      const isInTheWay = (other: Place): boolean =>
+        other.host !== host && (isAny || other.incarnation > incarnation);
+      return this.#places.get(name)?.some(isInTheWay) === true;
     });
   }
 

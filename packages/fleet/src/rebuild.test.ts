@@ -237,6 +237,26 @@ describe("a host that is taken in by a control state that is whole", () => {
     }
   });
 
+  test("waits with what may not run twice where another incarnation is ordered (I2)", () => {
+    const strict = (orders: Orders): Orders => ({
+      ...orders,
+      fleets: orders.fleets.map((fleet) => ({ ...fleet, onIsolation: "stop" })),
+    });
+    const known = [on("h1", {}, { index: 1 })];
+    const other = on("h2", { incarnation: 2 }, { index: 2 });
+    const [first, second] = other.instances;
+    const made = takeIn(aFleet({ replicas: 3 }), known, strict(other));
+    expect(made.orders).toEqual([
+      {
+        ...strict(other),
+        generation: other.generation + 1,
+        instances: [{ ...first, desired: "stop" }, second],
+      },
+    ]);
+    expect(made.fleets).toEqual([]);
+    expect(takeIn(aFleet({ replicas: 3 }), known, other).orders).toEqual([other]);
+  });
+
   test("keeps what it runs: room, no wish to stop it, no update", () => {
     const fleet = aFleet({}, { wishes: [{ index: 0, isStopped: true, minIncarnation: 0 }] });
     const made = takeIn(fleet, [on("h1")], withOther(on("h2", {}, { index: 2, template: OTHER })));

@@ -4,6 +4,7 @@
  *
  *  R1 What a host is ordered to run it is ordered to run afterwards, by the very document that it
  *     goes by; only where one incarnation is ordered on two hosts is one of them left out (I1).
+ *     What may not run beside another incarnation is taken in stopped, until that has ended (I2).
  *  R2 What is written wants no such instance replaced, moved, stopped or discarded: where what was
  *     kept says otherwise, it is older, and what is ordered counts.
  *     A record of a control state that is whole is no older: it is changed for the sake of hosts
@@ -18,7 +19,7 @@ import type { FleetName, HostName, ImageName } from "./ids.ts";
 import type { Image } from "./image.ts";
 import type { Orders } from "./orders.ts";
 import type { Note } from "./plan.ts";
-import { documentsOf, type HostSource } from "./rebuild/documents.ts";
+import { documentsOf, type HostSource, withoutSeconds } from "./rebuild/documents.ts";
 import { type Ordered, rebuildFleet } from "./rebuild/rebuild-fleet.ts";
 import type { Instant } from "./report.ts";
 import { isSame } from "./same.ts";
@@ -86,6 +87,7 @@ export type Rebuilt = {
 
 export function rebuild(input: RebuildInput): Rebuilt {
   const { kept, stored, prefer } = input;
+  const isWhole = prefer === "stored";
   const documents = documentsOf(input);
   const notes: Note[] = [...documents.notes];
   const ordered = byFleet(documents.orders);
@@ -96,7 +98,7 @@ export function rebuild(input: RebuildInput): Rebuilt {
   for (const name of [...new Set([...records.keys(), ...ordered.keys()])].sort()) {
     const record = records.get(name);
     const entries = ordered.get(name) ?? [];
-    const isCurrent = prefer === "stored" && stored.fleets.some((fleet) => fleet === record);
+    const isCurrent = isWhole && stored.fleets.some((fleet) => fleet === record);
     const rebuilt = rebuildFleet(name, record, entries, {
       defaults: input.defaults,
       documents: [...documents.orders.values()],
@@ -115,7 +117,9 @@ export function rebuild(input: RebuildInput): Rebuilt {
     fleets: changed(fleets, stored.fleets),
     images: changed(imagesOf(first, second, documents.orders), stored.images),
     hosts: changed(hostsOf(first, second, stored), stored.hosts),
-    orders: changed([...documents.orders.values()], stored.orders),
+    orders: changed([...documents.orders.values()], stored.orders).map((document) =>
+      isWhole ? withoutSeconds(document, stored.orders) : document,
+    ),
     notes,
     summary: { fleets: rows, hosts: documents.hosts },
   };

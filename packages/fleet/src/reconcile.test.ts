@@ -355,6 +355,22 @@ describe("what an operator asks of one instance", () => {
     expect(actions(resumed)).toEqual(["resume web-0000.1 on h1"]);
   });
 
+  test("a start waits until what came before has ended on its host, or that is lost (I2)", () => {
+    const before = host("h1", [anEntry()], [ready()]);
+    const rests = anEntry({ incarnation: 2, desired: "stop" });
+    const after = host("h2", [rests], [stopped({ incarnation: 2 })]);
+    const made = plan([aFleet()], [before, after]);
+    expect(written(made)).toEqual(["h1: web-0000.1 stop"]);
+    expect(reasons(made)).toEqual(["web-0000: its incarnation 1 is still to be stopped on h1"]);
+
+    const ending = [anEntry({ desired: "stop" })];
+    expect(plan([aFleet()], [host("h1", ending, [ready()]), after]).orders).toEqual([]);
+    const lost = host("h1", ending, [ready()], { liveness: "lost" });
+    for (const gone of [host("h1", ending, [stopped()]), lost]) {
+      expect(written(plan([aFleet()], [gone, after]))).toEqual(["h2: web-0000.2 run"]);
+    }
+  });
+
   test("a start waits where the room of what had stopped was given away since (I3)", () => {
     const entries = [anEntry({ desired: "stop" }), anEntry({ fleet: fleetName("api") })];
     const capacity = { vcpuMillis: 500, memoryMib: 8192, diskMib: 1024 };

@@ -16,6 +16,7 @@ const FOUND: readonly Found[] = [
   [294, "a leader that had forgotten its orders gave leases to hosts that were succeeded (I2)"],
   [454, "a host that came back while it was written off was given a lease (I2)"],
   [479, "a leader that did not see its own commit ordered the same incarnation twice (I1)"],
+  [713, "the oracle took what was declared anew for ready as long as what was deleted before"],
   [737, "a leader ran on under its epoch when a backup was put back beneath it (S5)"],
   [742, "a silent host was taken to go by what an older copy had stored for it (R3)"],
   [1059, "orders were said to be applied that a full disk had not kept: a crash undid them (I7)"],
@@ -24,7 +25,9 @@ const FOUND: readonly Found[] = [
 ];
 /** The same, in worlds that lose their control state. */
 const FOUND_IN_LOSS: readonly Found[] = [
+  [361, "the oracle did not know of a discard that was written to an older copy (I4, S5)"],
   [2605, "the oracle took what waits for room, to be made as before, for what is declared (I7)"],
+  [2908, "a successor was taken in beside what it succeeded, which held a lease (I2)"],
 ];
 type Found = readonly [seed: number, wrong: string];
 

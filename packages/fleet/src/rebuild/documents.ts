@@ -92,6 +92,28 @@ function leaveOutDoubles(orders: Map<HostName, Orders>): readonly Note[] {
   return notes;
 }
 
+/**
+ * The orders of a host that is taken in. What says `onIsolation: stop` stands there, for want of a
+ * lease; where another incarnation of it is ordered elsewhere, that may hold one. So it is to wait
+ * until that is reported to have ended, as the planner has it (I2).
+ */
+export function withoutSeconds(document: Orders, stored: readonly Orders[]): Orders {
+  const { host, generation, fleets } = document;
+  const strict = new Set(
+    fleets.flatMap(({ name, onIsolation }) => (onIsolation === "stop" ? name : [])),
+  );
+  const elsewhere = new Set(
+    stored.flatMap((other) => (other.host === host ? [] : other.instances.map(({ name }) => name))),
+  );
+  const isSecond = (one: OrderedInstance): boolean =>
+    isToRun(one) && strict.has(one.fleet) && elsewhere.has(one.name);
+  if (!document.instances.some(isSecond)) return document;
+  const instances = document.instances.map(
+    (one): OrderedInstance => (isSecond(one) ? { ...one, desired: "stop" } : one),
+  );
+  return { ...document, generation: generation + 1, instances };
+}
+
 const keyOf = ({ name, incarnation }: OrderedInstance): string => runtimeName(name, incarnation);
 
 function leftOut(host: HostName): Note {

@@ -51,7 +51,9 @@ const notHeard = ({ name, liveness }: HostView): string =>
 function decideOnLiveHost(member: Member, entry: Entry, wish: InstanceWish | undefined): Decision {
   const cause = causeToEnd(entry, wish);
   if (cause === undefined) {
-    return { kind: entry.desired === "run" ? "keep" : "resume", entry };
+    if (entry.desired === "run") return { kind: "keep", entry };
+    const reason = obstacle(member, entry);
+    return reason === undefined ? { kind: "resume", entry } : { kind: "wait", reason };
   }
   if (entry.desired === "run") {
     if (cause === "move" && hasEnded(entry)) return { kind: "keep", entry };
@@ -90,11 +92,11 @@ function place(member: Member, prior: Entry | undefined, discard: boolean): Deci
 }
 
 /**
- * What a new incarnation waits for: every earlier one has ended, ordered or not, or its host is
- * lost.
+ * What an incarnation that is to begin, or to go on, waits for: every earlier one has ended,
+ * ordered or not, or its host is lost.
  *
- * @param except where the new one is to be begun by the same orders that end this one: agents end
- * what is older on their host by themselves
+ * @param except the one that is to go on, or that is ended by the same orders that begin the new
+ * one: agents end what is older on their host by themselves
  */
 export function obstacle(member: Member, except?: Entry): string | undefined {
   const blocking = member.entries.find(

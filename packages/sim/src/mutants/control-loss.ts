@@ -37,8 +37,8 @@ export const CONTROL_LOSS_MUTATIONS: readonly Mutation[] = [
     patches: [
       replaced(
         "coordinator/src/coordinator.ts",
-        "if (this.#isForgetful || isAhead(heartbeat, orders.get(host)?.value)) return undefined;",
-        "if (false && isAhead(heartbeat, orders.get(host)?.value)) return undefined;",
+        "if (this.#isForgetful || isAhead(heartbeat, known)) return undefined;",
+        "if (false && isAhead(heartbeat, known)) return undefined;",
       ),
     ],
   },
@@ -104,6 +104,19 @@ export const CONTROL_LOSS_MUTATIONS: readonly Mutation[] = [
         "coordinator/src/succeeded.ts",
         "if (own === undefined) return false;",
         "if (own === undefined || generation >= own.generation) return false;",
+      ),
+    ],
+  },
+  {
+    name: "a successor is taken in beside what it succeeded",
+    invariant: "I2",
+    scenario: "loss",
+    seed: 2908,
+    patches: [
+      replaced(
+        "fleet/src/rebuild.ts",
+        "isWhole ? withoutSeconds(document, stored.orders) : document",
+        "document",
       ),
     ],
   },
