@@ -51,7 +51,7 @@ export function availability(reports: () => ReadonlyMap<HostName, Report>): Orac
     if (there?.one.state !== "ready") return false;
     if (truth.hosts.get(host)?.excuses(there.one, truth.nowMs).includes("driver lied"))
       return false;
-    return readiness.sinceMs(`${keyOf(one)} on ${host}`) <= truth.nowMs - KNOWN_AFTER_MS;
+    return readiness.sinceMs(one, host) <= truth.nowMs - KNOWN_AFTER_MS;
   }
 
   function excess(fleet: FleetName, { control, places }: Truth): readonly string[] {
@@ -70,37 +70,26 @@ export function availability(reports: () => ReadonlyMap<HostName, Report>): Orac
   return { invariant: "availability", look };
 }
 
-/** Since when hosts tell that an incarnation is ready there. */
+/** Since when hosts tell, without a break, that an incarnation is ready there. */
 class Readiness {
   #told: ReadonlyMap<HostName, Report> = new Map();
-  readonly #sinceMs = new Map<string, number>();
+  readonly #sinceMs = new Map<HostName, ReadonlyMap<string, number>>();
 
   /** Infinite where it is not. */
-  sinceMs(place: string): number {
-    return this.#sinceMs.get(place) ?? Number.POSITIVE_INFINITY;
+  sinceMs(one: OrderedInstance, host: HostName): number {
+    return this.#sinceMs.get(host)?.get(keyOf(one)) ?? Number.POSITIVE_INFINITY;
   }
 
   hear(reports: ReadonlyMap<HostName, Report>, nowMs: number): void {
     const before = this.#told;
     this.#told = reports;
     if (reports === before) return;
-    for (const [host, report] of reports) {
+    for (const [host, { instances }] of reports) {
       // Where nothing is new a host repeats what it told.
-      const last = before.get(host)?.instances ?? [];
-      if (last === report.instances) continue;
-      const ready = new Set(
-        report.instances.flatMap((one) =>
-          one.phase === "ready" ? `${keyOf(one)} on ${host}` : [],
-        ),
-      );
-      // Of a fleet that was deleted and declared again, the same incarnation may be there anew.
-      for (const one of last) {
-        const place = `${keyOf(one)} on ${host}`;
-        if (!ready.has(place)) this.#sinceMs.delete(place);
-      }
-      for (const place of ready) {
-        if (!this.#sinceMs.has(place)) this.#sinceMs.set(place, nowMs);
-      }
+      if (before.get(host)?.instances === instances) continue;
+      const known = this.#sinceMs.get(host);
+      const ready = instances.filter(({ phase }) => phase === "ready").map(keyOf);
+      this.#sinceMs.set(host, new Map(ready.map((key) => [key, known?.get(key) ?? nowMs])));
     }
   }
 }

@@ -110,26 +110,25 @@ test("an incarnation that is there anew was not ready before, one that stayed wa
     1,
     ...[0, 1].map((index) => entry({ name: instanceName(fleet, index), index })),
   );
-  const seen = (isThere: boolean): ReadonlyMap<HostName, Report> => {
-    const names = isThere ? [0, 1] : [];
-    const instances = names.map((index) => ({
-      ...{ name: instanceName(fleet, index), incarnation: 1, phase: "ready" },
+  const seen = (...phases: readonly string[]): ReadonlyMap<HostName, Report> => {
+    const instances = phases.map((phase, index) => ({
+      ...{ name: instanceName(fleet, index), incarnation: 1, phase },
     }));
     return new Map([[host, { host, instances } as never]]);
   };
-  const outcome = (isGone: boolean): readonly string[] => {
-    let told = seen(true);
+  const isReady = seen("ready", "ready");
+  const outcome = (...meanwhile: readonly ReadonlyMap<HostName, Report>[]): readonly string[] => {
+    let told = isReady;
     const oracle = availability(() => told);
     const there = [instance(0), instance(1)];
     oracle.look(truth(0, running, there));
-    if (isGone) told = seen(false);
-    oracle.look(truth(30_000, running, there));
-    told = seen(true);
-    oracle.look(truth(30_001, running, there));
+    for (told of [...meanwhile, isReady]) oracle.look(truth(30_000, running, there));
     return oracle.look(truth(30_002, replaced, there));
   };
-  expect(outcome(true)).toEqual([]);
-  expect(outcome(false)).toEqual([
+  expect(outcome(seen())).toEqual([]);
+  // Reports are lost with all data; the first one after that says that they had to stop.
+  expect(outcome(new Map(), seen("stopped", "stopped"))).toEqual([]);
+  expect(outcome()).toEqual([
     "web-0000, web-0001 were ready and are being replaced or moved; at most 1 may be",
   ]);
 });
