@@ -85,8 +85,12 @@ const written = (before: ControlState, now: ControlState, lastEpoch: number): re
   });
 
 function isToEnd(one: OrderedInstance, host: HostName, truth: Truth): boolean {
-  const isDrained = truth.control.hosts.get(host)?.value.admin === "draining";
-  return isDrained || reasonToEnd(one, truth) !== undefined;
+  const { hosts, fleets } = truth.control;
+  const isDrained = hosts.get(host)?.value.admin === "draining";
+  const record = fleets.get(one.fleet)?.value;
+  // An extra one ends once all others are well.
+  const isSpare = one.index >= SURGE_INDEX && record !== undefined && !isHeld(record);
+  return isDrained || isSpare || reasonToEnd(one, truth) !== undefined;
 }
 
 /** Why its fleet no longer wants an incarnation where it is; undefined where it does. */
