@@ -15,6 +15,7 @@ import {
 } from "../test/build.ts";
 import { check } from "./check.ts";
 import type { OrderedInstance, Orders } from "./orders.ts";
+import type { ObservedPhase } from "./phase.ts";
 import type { Plan } from "./plan.ts";
 import { reconcile } from "./reconcile.ts";
 import type { Observed } from "./report.ts";
@@ -51,6 +52,16 @@ const resting = (over: Partial<HostView> = {}): readonly HostView[] => [
     { instances: [anObserved({ phase: "stopped" })] },
     { orders: someOrders("h1", [anEntry({ desired: "stop" })]), ...over },
   ),
+];
+
+/** `h1` is to stop web-0000.1, and has not; `h2` is empty. */
+const ending = (phase: ObservedPhase = "ready"): readonly HostView[] => [
+  aHost(
+    "h1",
+    { instances: [anObserved({ phase })] },
+    { orders: someOrders("h1", [anEntry({ desired: "stop" })]) },
+  ),
+  aHost("h2"),
 ];
 
 const lost = (hosts: readonly HostView[]): readonly HostView[] =>
@@ -137,6 +148,34 @@ const cases: readonly Case[] = [
       [aHost("h1", { instances: [anObserved()] }, { liveness: "lost" }), aHost("h2")],
     ),
     planOf(next("h2", [anEntry()])),
+  ],
+  [
+    "an incarnation begins while an earlier one may be alive elsewhere",
+    "I2",
+    snapshotOf([aFleet()], ending()),
+    planOf(next("h2", [anEntry({ incarnation: 2 })])),
+  ],
+  [
+    "one that had stopped goes on while an earlier one may be alive elsewhere",
+    "I2",
+    snapshotOf(
+      [aFleet()],
+      [
+        ...ending().slice(0, 1),
+        aHost(
+          "h2",
+          { instances: [anObserved({ incarnation: 2, phase: "stopped" })] },
+          { orders: someOrders("h2", [anEntry({ incarnation: 2, desired: "stop" })]) },
+        ),
+      ],
+    ),
+    planOf(next("h2", [anEntry({ incarnation: 2 })])),
+  ],
+  [
+    "an incarnation begins while one that nobody ordered is alive elsewhere",
+    "I2",
+    snapshotOf([aFleet()], [aHost("h1", { instances: [anObserved()] }), aHost("h2")]),
+    planOf(next("h2", [anEntry({ incarnation: 2 })])),
   ],
   ...(["vcpuMillis", "memoryMib", "diskMib"] as const).map((kind): Case => {
     const roomy = { vcpuMillis: 8000, memoryMib: 8192, diskMib: 100 };
@@ -429,6 +468,17 @@ test.each(cases)("objects where %s (%s)", (_, invariant, snapshot, plan) => {
 
 test.each(cases)("agrees to what the planner makes where %s", (_, __, snapshot) => {
   expect(check(snapshot, reconcile(snapshot))).toEqual([]);
+});
+
+test("agrees to a successor of what has ended, or is on a lost host (I2)", () => {
+  const plan = planOf(next("h2", [anEntry({ incarnation: 2 })]));
+  const [h1, ...others] = ending();
+  if (h1 === undefined) throw new Error("two hosts");
+  for (const hosts of [ending("stopped"), [...lost([h1]), ...others]]) {
+    expect(check(snapshotOf([aFleet()], hosts), plan)).toEqual([]);
+  }
+  const late = [...lost([h1]), ...others].map((host) => ({ ...host, liveness: "silent" as const }));
+  expect(check(snapshotOf([aFleet()], late), plan)).toMatchObject([{ invariant: "I2" }]);
 });
 
 test("agrees to a capacity that an instance and its successor have only in turn (I3)", () => {

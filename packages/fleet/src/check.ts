@@ -6,6 +6,7 @@
 import { changesOf } from "./check/after.ts";
 import { checkCapacity } from "./check/capacity.ts";
 import { checkDiscards } from "./check/discards.ts";
+import { checkPrecedence } from "./check/precedence.ts";
 import { checkReasons } from "./check/reasons.ts";
 import { checkRollouts } from "./check/rollouts.ts";
 import { checkSingleRun } from "./check/single-run.ts";
@@ -13,12 +14,13 @@ import { checkSuccession } from "./check/succession.ts";
 import type { Plan, Violation } from "./plan.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** What `plan` would break of I1, I3 to I6 and I8. A plan with violations is not committed. */
+/** What `plan` would break of I1 to I6 and I8. A plan with violations is not committed. */
 export function check(snapshot: Snapshot, plan: Plan): readonly Violation[] {
   const changes = changesOf(snapshot, plan);
   const isDeposed = changes.some(({ before }) => (before?.epoch ?? 0) > snapshot.epoch);
   return [
     ...checkSingleRun(changes),
+    ...checkPrecedence(changes),
     ...checkCapacity(changes, snapshot.overcommit),
     ...checkDiscards(snapshot, changes),
     ...checkSuccession(snapshot, plan),

@@ -61,6 +61,6 @@ export type Plan = {
 
 /** A rule that a plan breaks; found by `check`, which shares no code with the planner. */
 export type Violation = {
-  readonly invariant: "I1" | "I3" | "I4" | "I5" | "I6" | "I8";
+  readonly invariant: "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I8";
   readonly text: string;
 };
