@@ -99,9 +99,18 @@ function unseenView(host: HostView, ordered: OrderedInstance): InstanceView {
   };
 }
 
+/** Why what is said of an instance may be old. */
 function whereabouts(host: HostView): string | undefined {
-  if (host.liveness !== "lost") return undefined;
-  return isInMaintenance(host) ? "its host is in maintenance" : "its host is lost";
+  switch (host.liveness) {
+    case "up":
+      return undefined;
+    case "unknown":
+      return "its host is not heard of";
+    case "silent":
+      return "its host is silent, and too many others are";
+    case "lost":
+      return isInMaintenance(host) ? "its host is in maintenance" : "its host is lost";
+  }
 }
 
 function unseenPhase(host: HostView, ordered: OrderedInstance): Phase {
@@ -114,7 +123,7 @@ function observedView(
   seen: Observed,
   desired: OrderedInstance["desired"] | undefined,
 ): InstanceView {
-  const isLost = host.liveness === "lost";
+  const where = whereabouts(host);
   return {
     name: seen.name,
     fleet: seen.fleet,
@@ -123,10 +132,10 @@ function observedView(
     kind: seen.kind,
     template: seen.template,
     host: host.name,
-    phase: isLost ? "lost" : seen.phase,
+    phase: host.liveness === "lost" ? "lost" : seen.phase,
     since: seen.since,
     restarts: seen.restarts,
-    reason: isLost ? `${whereabouts(host)}; last seen ${seen.phase}` : seen.reason,
+    reason: where === undefined ? seen.reason : `${where}; last seen ${seen.phase}`,
     address: seen.address,
     desired,
   };
