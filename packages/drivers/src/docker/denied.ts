@@ -10,16 +10,16 @@ import type { ContainerInspectInfo } from "dockerode";
 import { DriverError } from "../driver.ts";
 
 const DENIAL = "id already in use";
+/** A process that is killed is gone in milliseconds, unless the kernel waits for a disk. */
+const LOOK_INTERVAL_MS = 20;
+const DEADLINE_MS = 5_000;
+
 export type EndOptions = {
   readonly clock: Clock;
   /** For the error. */
   readonly doing: string;
   readonly signal: AbortSignal;
 };
-
-/** A process that is killed is gone in milliseconds, unless the kernel waits for a disk. */
-const LOOK_INTERVAL_MS = 20;
-const DEADLINE_MS = 5_000;
 
 /** True of what a start says of a container that runs. */
 export const isDenial = (error: unknown): boolean =>
