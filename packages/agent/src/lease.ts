@@ -78,10 +78,15 @@ export class Lease {
     return this.#isGranted ? "held" : "assumed";
   }
 
-  /** How long it can be relied on if nobody renews it; undefined where it already cannot. */
-  get remainingMs(): number | undefined {
-    const remainingMs = this.#usableUntilMs - this.#options.clock.monotonicMs();
-    return remainingMs > 0 ? remainingMs : undefined;
+  /**
+   * How long until it ends if nobody renews it, in milliseconds; 0 where it has since. Whoever
+   * knows that it ends waits for no other end.
+   *
+   * @param seen the state in which it was last seen
+   */
+  untilEnding(seen: LeaseState): number {
+    if (seen === "ending") return Number.POSITIVE_INFINITY;
+    return Math.max(0, this.#usableUntilMs - this.#options.clock.monotonicMs());
   }
 
   /** Takes up how long the lease of an earlier run of the agent was. */

@@ -327,8 +327,8 @@ export class Worker {
     return this.#untilEnding(Math.min(POLL_MS, jittered));
   }
 
-  /** So long, or until the lease ends. */
+  /** So long, or until the lease ends: at once where it did since its state was looked at. */
   #untilEnding(ms: number): number {
-    return Math.min(ms, this.#options.lease.remainingMs ?? ms);
+    return Math.min(ms, this.#options.lease.untilEnding(this.#lastLease));
   }
 }

@@ -27,8 +27,11 @@ const TAKEOVER_JITTER_MS = 300;
 const RETRY_MS = 500;
 /** Timers may fire a little early: what is not due yet then is not looked at over and over. */
 const MIN_WAIT_MS = 1;
-/** How long a confirmation serves: NATS takes 4 to 8 s to replace a stream's leader. */
-export const FOOTING_MS = 5_000;
+/**
+ * How long a confirmation serves. NATS takes 4 to 8 s to replace a stream's leader: with what is
+ * left of the last leases then (3.5 s of 6), this bridges it, though the last be a second old.
+ */
+export const FOOTING_MS = 8_000;
 /** A confirmation older than this is to be renewed; each is one small write. */
 const CONFIRM_INTERVAL_MS = 1_000;
 
