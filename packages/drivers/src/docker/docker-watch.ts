@@ -9,8 +9,8 @@ import { jsonLines } from "./json-lines.ts";
 const EVENTS = ["create", "start", "die", "destroy", "oom", "pause", "unpause", "health_status"];
 /** The first wait for a daemon that went away; doubles up to the maximum, with jitter. */
 const BACKOFF_MS = 250;
-/** Who waits for wake-ups looks by itself every few seconds: rarer attempts help nobody. */
-const MAX_BACKOFF_MS = 5000;
+/** To ask at a local socket costs next to nothing, and whatever runs there waits for it. */
+const MAX_BACKOFF_MS = 1000;
 
 /**
  * Calls `onChange` after every event, and after every connection, since something may have been
