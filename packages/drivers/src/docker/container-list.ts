@@ -8,7 +8,8 @@
  *  L2 That a container could not be inspected is no answer: it is listed while it is being made,
  *     and can be inspected only after.
  *  L3 What the list shows differs after every start: a network endpoint's id is new each time, and
- *     the status text of one that ended tells for how long.
+ *     the status text of one that ended tells for how long. That of one without a network changes
+ *     with every second; while the daemon tells of starts, their number stands in for it.
  */
 import type { ContainerInfo } from "dockerode";
 import type { DriverInstance } from "../driver.ts";
@@ -26,10 +27,28 @@ export class ContainerList {
   readonly #owner: string;
   /** By container id; holds no more than the last list did. */
   #answers: ReadonlyMap<string, Answer> = new Map();
+  /** By container id, since the daemon tells of them; undefined while it does not. */
+  #starts: Map<string, number> | undefined;
+  #connections = 0;
 
   constructor(engine: DockerEngine, owner: string) {
     this.#engine = engine;
     this.#owner = owner;
+  }
+
+  /** The daemon tells of every start from now on. */
+  connected(): void {
+    this.#connections += 1;
+    this.#starts = new Map();
+  }
+
+  disconnected(): void {
+    this.#starts = undefined;
+  }
+
+  /** The daemon told of a start. */
+  started(id: string): void {
+    this.#starts?.set(id, this.#startsOf(id) + 1);
   }
 
   async read(signal: AbortSignal): Promise<readonly DriverInstance[]> {
@@ -44,7 +63,7 @@ export class ContainerList {
     const pending = containers.values();
     const inspectAll = async () => {
       for (const container of pending) {
-        const shown = shownOf(container);
+        const shown = this.#shownOf(container);
         const answer = known.get(container.Id);
         const isCurrent = answer?.shown === shown;
         const instance = isCurrent ? answer.instance : await this.#inspect(container.Id, signal);
@@ -56,19 +75,26 @@ export class ContainerList {
     return [...answers.values()].map(({ instance }) => instance).sort(byRef);
   }
 
+  /** Not by the status text of one that runs, which counts seconds, where others tell as much. */
+  #shownOf({ Id, State, Status, NetworkSettings }: ContainerInfo): string {
+    if (State !== "running") return Status;
+    const health = /\((?:health: )?[a-z]+\)/.exec(Status)?.[0] ?? "";
+    const ids = Object.values(NetworkSettings.Networks).map((it) => it.EndpointID);
+    const endpoints = ids.filter((id) => id !== "");
+    if (endpoints.length > 0) return `running ${endpoints.join(" ")} ${health}`;
+    if (this.#starts === undefined) return Status;
+    return `running ${this.#connections} ${this.#startsOf(Id)} ${health}`;
+  }
+
+  #startsOf(id: string): number {
+    return this.#starts?.get(id) ?? 0;
+  }
+
   /** Undefined where it is not EVM's, or was removed since. */
   async #inspect(id: string, signal: AbortSignal): Promise<DriverInstance | undefined> {
     const container = await this.#engine.inspect(id, `inspecting container ${id}`, signal);
     return container === undefined ? undefined : instanceOf(container, this.#owner);
   }
-}
-
-/** A running container's status text counts the seconds; its endpoints tell as much, and stay. */
-function shownOf(container: ContainerInfo): string {
-  const endpoints = Object.values(container.NetworkSettings.Networks).map((it) => it.EndpointID);
-  const isStill = container.State === "running" && endpoints.some((id) => id !== "");
-  const health = /\((?:health: )?[a-z]+\)/.exec(container.Status)?.[0] ?? "";
-  return isStill ? `running ${endpoints.join(" ")} ${health}` : container.Status;
 }
 
 const byRef = (a: DriverInstance, b: DriverInstance): number =>

@@ -169,7 +169,7 @@ class DockerDriver implements Driver {
   }
 
   watch(onChange: () => void, signal: AbortSignal): Promise<void> {
-    const options = { owner: this.#owner, random: this.#random };
+    const options = { owner: this.#owner, list: this.#list, random: this.#random };
     return watchContainers(this.#engine, options, onChange, signal);
   }
 

@@ -93,6 +93,36 @@ test("a list inspects a container only when what it shows has changed", async ()
   expect(await read()).toEqual([5000]);
 });
 
+test("one without a network is inspected after each start, or as its status changes", async () => {
+  const shown = { state: "running", status: "Up 1 second", endpoint: "" };
+  let inspections = 0;
+  const engine = await engineOver(({ url = "" }, response) => {
+    const isList = url.startsWith("/containers/json");
+    if (!isList) inspections++;
+    response.end(JSON.stringify(isList ? [listed(shown)] : inspected(inspections)));
+  });
+  const list = new ContainerList(engine, "test");
+  const inspectedAt = async (status: string) => {
+    shown.status = status;
+    await list.read(signal);
+    return inspections;
+  };
+  expect(await inspectedAt("Up 1 second")).toBe(1);
+  expect(await inspectedAt("Up 2 seconds")).toBe(2);
+  list.connected();
+  expect(await inspectedAt("Up 2 seconds")).toBe(3);
+  expect(await inspectedAt("Up 3 seconds")).toBe(3);
+  list.started("another");
+  expect(await inspectedAt("Up 3 seconds")).toBe(3);
+  list.started("c1");
+  expect(await inspectedAt("Up 3 seconds")).toBe(4);
+  expect(await inspectedAt("Up 3 seconds (healthy)")).toBe(5);
+  list.disconnected();
+  expect(await inspectedAt("Up 3 seconds")).toBe(6);
+  list.connected();
+  expect(await inspectedAt("Up 3 seconds")).toBe(7);
+});
+
 test("a container that could not be inspected yet is listed once it can be", async () => {
   let isMade = false;
   const shown = { state: "created", status: "Created", endpoint: "" };

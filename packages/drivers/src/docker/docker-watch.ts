@@ -1,6 +1,7 @@
 /** Wakes a caller when a container of EVM's changes. */
 import { DriverError } from "../driver.ts";
 import { ownerFilter } from "./container-labels.ts";
+import type { ContainerList } from "./container-list.ts";
 import type { DockerEngine } from "./docker-engine.ts";
 import { fieldOf, textOf } from "./docker-error.ts";
 import { jsonLines } from "./json-lines.ts";
@@ -12,13 +13,21 @@ const BACKOFF_MS = 250;
 /** To ask at a local socket costs next to nothing, and whatever runs there waits for it. */
 const MAX_BACKOFF_MS = 1000;
 
+export type WatchOptions = {
+  readonly owner: string;
+  /** Told of every start. */
+  readonly list: ContainerList;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+};
+
 /**
  * Calls `onChange` after every event, and after every connection, since something may have been
  * missed. Ends with the signal only; that the daemon is away is for `list` and `probe` to tell.
  */
 export async function watchContainers(
   engine: DockerEngine,
-  { owner, random }: { readonly owner: string; readonly random: () => number },
+  { owner, list, random }: WatchOptions,
   onChange: () => void,
   signal: AbortSignal,
 ): Promise<void> {
@@ -33,15 +42,20 @@ export async function watchContainers(
       const events = engine.stream("watching containers", signal, async (docker, abortSignal) => {
         const opened = await docker.getEvents({ filters, abortSignal });
         backoffMs = BACKOFF_MS;
+        list.connected();
         onChange();
         return opened;
       });
       for await (const event of jsonLines(events, "reading Docker's events")) {
-        if (textOf(event, "Action") === "die") void ended(engine, event, signal).then(onChange);
+        const action = textOf(event, "Action");
+        if (action === "start") list.started(idOf(event) ?? "");
+        if (action === "die") void ended(engine, event, signal).then(onChange);
         else onChange();
       }
     } catch (error) {
       if (!(error instanceof DriverError)) throw error;
+    } finally {
+      list.disconnected();
     }
     // Cut short by the signal, which the loop looks at.
     await engine.clock.sleep(backoffMs * (0.5 + random() / 2), signal).catch(() => {});
@@ -55,7 +69,9 @@ export async function watchContainers(
  * inspect the container. Whatever comes of the inspection, the list then tells more than it did.
  */
 async function ended(engine: DockerEngine, event: unknown, signal: AbortSignal): Promise<void> {
-  const id = textOf(fieldOf(event, "Actor"), "ID");
+  const id = idOf(event);
   if (id === undefined) return;
   await engine.inspect(id, `waiting for the end of container ${id}`, signal).catch(() => undefined);
 }
+
+const idOf = (event: unknown): string | undefined => textOf(fieldOf(event, "Actor"), "ID");
