@@ -11,13 +11,9 @@ import {
   RestartMode,
 } from "../../../packages/protocol/src/index.ts";
 import { eventually } from "../../support/eventually.ts";
-import { IDLE, LIMITS } from "./model.ts";
+import { IDLE, LIMITS, LOOK_INTERVAL_MS, PATIENCE_MS } from "./model.ts";
 
 const CALL_DEADLINE_MS = 30_000;
-/** Small beside what is measured, and no burden for who is measured. */
-const LOOK_INTERVAL_MS = 20;
-/** The slowest of all parts, on a busy machine. */
-const PATIENCE_MS = 600_000;
 
 export type IdleFleet = {
   readonly name: string;

@@ -5,14 +5,21 @@ import { Eye } from "../../support/world/eye.ts";
 import type { HostNode } from "../../support/world/parts.ts";
 import { createWorld, type World } from "../../support/world/world.ts";
 import { EvmClient } from "./evm-client.ts";
-import { DRAINED, type PartOptions, type Row, WHAT } from "./model.ts";
+import {
+  DRAINED,
+  HOSTS,
+  LOOK_INTERVAL_MS,
+  PATIENCE_MS,
+  type PartOptions,
+  type Row,
+  timed,
+  WHAT,
+} from "./model.ts";
 
 const SYSTEM = "EVM";
-const HOSTS = 4;
 const FLEET = "web";
 /** On each host a few. */
 const SIZE = 12;
-const LOOK_INTERVAL_MS = 20;
 
 type Part = (rack: EvmRack, options: PartOptions) => Promise<Row>;
 
@@ -125,8 +132,16 @@ export class EvmRack implements AsyncDisposable {
 
   async update(containers: number, atOnce: number): Promise<number> {
     await this.#declare(containers, atOnce);
+    const old = new Set(this.#alive().map(({ container }) => container));
     this.#version += 1;
-    return await timed(() => this.#declare(containers, atOnce));
+    const fleet = { name: FLEET, replicas: containers, atOnce, version: this.#version };
+    return await timed(async () => {
+      await this.#client.apply(fleet);
+      await this.#until("all are new", () => {
+        const alive = this.#alive();
+        return alive.length === containers && alive.every((one) => !old.has(one.container));
+      });
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -160,6 +175,7 @@ export class EvmRack implements AsyncDisposable {
   async #until(what: string, isSo: () => Promise<boolean> | boolean): Promise<void> {
     await eventually(what, async () => ((await isSo()) ? true : undefined), {
       state: () => this.#alive(),
+      patienceMs: PATIENCE_MS,
       intervalMs: LOOK_INTERVAL_MS,
     });
   }
@@ -169,10 +185,4 @@ async function repeat(rounds: number, measure: () => Promise<number>): Promise<r
   const all: number[] = [];
   for (let round = 0; round < rounds; round += 1) all.push(await measure());
   return all;
-}
-
-async function timed(work: () => Promise<void>): Promise<number> {
-  const begunMs = performance.now();
-  await work();
-  return performance.now() - begunMs;
 }

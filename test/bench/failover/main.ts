@@ -1,9 +1,10 @@
 /**
  * How long things take that go wrong, or are changed while they run: EVM, and beside it Docker
- * Swarm on the same machines for the same. Run as root, after scripts/setup and `npm run build`:
+ * Swarm and Docker alone on the same machines for the same. Run as root, after scripts/setup and
+ * `npm run build`:
  *
  *   scripts/with-tools node test/bench/failover/main.ts [PART...] [--rounds 10] [--long-rounds 3]
- *       [--containers 100] [--system evm|swarm] [--json]
+ *       [--containers 100] [--system evm|docker|swarm] [--json]
  *
  * Parts: crash, takeover, host-loss, drain, update-10, update-1; all of them by default.
  */
@@ -11,13 +12,14 @@ import { parseArgs } from "node:util";
 import { docker, guest, libvirt, natsServer, root, wallClock } from "../../support/requires.ts";
 import { printTable } from "../support/table.ts";
 import { measureCrash } from "./crash.ts";
+import { DOCKER_PARTS, DockerRack } from "./docker-alone.ts";
 import { EVM_PARTS, EvmRack } from "./evm.ts";
 import { median, type PartOptions, type Row } from "./model.ts";
 import { SWARM_PARTS, SwarmRack } from "./swarm.ts";
 
 const SHORT: readonly string[] = ["crash", "takeover"];
 const PARTS: readonly string[] = ["crash", ...Object.keys(EVM_PARTS)];
-const SYSTEMS: readonly string[] = ["evm", "swarm"];
+const SYSTEMS: readonly string[] = ["evm", "docker", "swarm"];
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -62,6 +64,14 @@ async function measure(
         console.error(`EVM: ${part}`);
         rows.push(await EVM_PARTS[part](rack, optionsOf(part)));
       }
+    }
+  }
+  if (systems.includes("docker") && parts.some((part) => part in DOCKER_PARTS)) {
+    await using rack = await DockerRack.start();
+    for (const part of parts) {
+      if (DOCKER_PARTS[part] === undefined) continue;
+      console.error(`Docker alone: ${part}`);
+      rows.push(...(await DOCKER_PARTS[part](rack, optionsOf(part))));
     }
   }
   if (systems.includes("swarm")) {

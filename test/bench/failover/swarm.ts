@@ -7,17 +7,26 @@ import { eventually } from "../../support/eventually.ts";
 import { run } from "../../support/run.ts";
 import { Eye } from "../../support/world/eye.ts";
 import type { HostNode } from "../../support/world/parts.ts";
-import { createWorld, type World } from "../../support/world/world.ts";
+import type { World } from "../../support/world/world.ts";
 import { DockerTimes } from "./docker-times.ts";
-import { DRAINED, IDLE, LIMITS, type PartOptions, type Row, WHAT } from "./model.ts";
+import {
+  DRAINED,
+  HOSTS,
+  IDLE,
+  LIMITS,
+  LOOK_INTERVAL_MS,
+  PATIENCE_MS,
+  type PartOptions,
+  type Row,
+  timed,
+  WHAT,
+} from "./model.ts";
+import { worldWithoutEvm } from "./without-evm.ts";
 
 const SYSTEM = "Swarm";
 const MANAGERS = 3;
-const HOSTS = 4;
 const SERVICE = "web";
 const SIZE = 12;
-const LOOK_INTERVAL_MS = 20;
-const PATIENCE_MS = 600_000;
 /** So long between two crashes. */
 const REST_MS = 3_000;
 
@@ -57,13 +66,8 @@ export class SwarmRack implements AsyncDisposable {
   }
 
   static async start(): Promise<SwarmRack> {
-    const world = await createWorld({ hosts: HOSTS, coordinators: 1 });
-    const rack = new SwarmRack(world);
+    const rack = new SwarmRack(await worldWithoutEvm());
     try {
-      // Nothing of EVM's is to take part.
-      for (const { agent } of world.hosts) await agent.kill();
-      for (const { coordinator } of world.coordinators) await coordinator.kill();
-      for (const { server } of world.nats) await server.kill();
       await rack.#form();
       return rack;
     } catch (error) {
@@ -245,9 +249,3 @@ const addressed = (host: HostNode | undefined): readonly string[] => [
   ...["--advertise-addr", host?.machine.address ?? ""],
   ...["--listen-addr", `${host?.machine.address}:2377`],
 ];
-
-async function timed(work: () => Promise<void>): Promise<number> {
-  const begunMs = performance.now();
-  await work();
-  return performance.now() - begunMs;
-}

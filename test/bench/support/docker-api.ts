@@ -14,10 +14,15 @@ export const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null;
 
 /** Fails for every answer that is not a success; an empty one is undefined. */
-export async function docker(method: string, path: string, body?: JsonObject): Promise<unknown> {
+export async function docker(
+  method: string,
+  path: string,
+  body?: JsonObject,
+  socketPath: string = DOCKER_SOCKET_PATH,
+): Promise<unknown> {
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const headers = { "content-type": "application/json" };
-  const call = request({ socketPath: DOCKER_SOCKET_PATH, method, path, headers }, (response) => {
+  const call = request({ socketPath, method, path, headers }, (response) => {
     const status = response.statusCode ?? 0;
     if (status === 204 || status === 304) {
       response.resume();
@@ -39,8 +44,9 @@ export async function dockerObject(
   method: string,
   path: string,
   body?: JsonObject,
+  socketPath?: string,
 ): Promise<JsonObject> {
-  const answer = await docker(method, path, body);
+  const answer = await docker(method, path, body, socketPath);
   if (isObject(answer)) return answer;
   throw new Error(`docker ${method} ${path}: expected an object`);
 }
