@@ -28,6 +28,9 @@ export const CONDITIONS = {
       machine.clockRate = 1 + random.between(-MAX_CLOCK_DRIFT, MAX_CLOCK_DRIFT) / 2;
     }
   },
+  slowPrograms(world, random) {
+    world.timeline.lookMs = 0.02 * 50 ** random.next();
+  },
   slowDrivers(world, random) {
     for (const { runtime } of some(world.hosts, random)) {
       for (const verb of VERBS) runtime.setDelay(verb, random.between(0, 3_000));
@@ -68,8 +71,9 @@ export function spells(conditions: readonly Condition[]): Draw {
   };
 }
 
-/** Ends what is wrong with the network and with runtimes all the time. */
-export function calmDown({ network, hosts }: World): void {
+/** Ends what is wrong with the network, programs and runtimes all the time. */
+export function calmDown({ timeline, network, hosts }: World): void {
+  timeline.lookMs = 0;
   network.conditions = CALM;
   for (const { runtime } of hosts) {
     for (const verb of VERBS) {

@@ -98,6 +98,7 @@ export class Network {
 
   /** Something of the servers goes away, or comes back. */
   setOutage(outage: Outage, isAway: boolean): void {
+    if (this.#outages.has(outage) === isAway) return;
     if (isAway) this.#outages.add(outage);
     else this.#outages.delete(outage);
     if (outage === "bus") this.#busChangedAtMs = this.timeline.nowMs;

@@ -77,6 +77,13 @@ export class Observer {
     return this.#truth(control, { orders, hosts, names, areRecords, restore });
   }
 
+  /** What was true at the last look, as if nothing had changed with it. */
+  still(): Truth {
+    const unchanged = { orders: [], hosts: [], names: new Set<InstanceName>() };
+    const changes = { ...unchanged, areRecords: false, restore: undefined };
+    return this.#truth(this.#control ?? this.#read(), changes);
+  }
+
   /** Everything, looked at anew. */
   lookAtAll(): Truth {
     this.#hosts.clear();

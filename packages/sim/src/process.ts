@@ -28,9 +28,9 @@ export class SimulatedProcess {
 
   constructor(timeline: Timeline, machine: Machine) {
     const { clockRate } = machine;
-    const monotonicMs = () => timeline.nowMs * clockRate;
+    const monotonicMs = () => timeline.lookedAtMs() * clockRate;
     const after = (ms: number, act: () => void) =>
-      timeline.after(ms / clockRate, () => this.deliver(act));
+      timeline.timer(ms / clockRate, () => this.deliver(act));
     this.clock = {
       monotonicMs,
       now: () => EPOCH_MS + Math.floor(monotonicMs()) + machine.wallOffsetMs,

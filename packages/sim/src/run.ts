@@ -11,6 +11,7 @@ import { capacity } from "./oracles/capacity.ts";
 import { unsettled } from "./oracles/convergence.ts";
 import { data } from "./oracles/data.ts";
 import { type Excused, isolation } from "./oracles/isolation.ts";
+import { lapse } from "./oracles/lapse.ts";
 import { lease } from "./oracles/lease.ts";
 import { recall } from "./oracles/recall.ts";
 import { singleRun } from "./oracles/single-run.ts";
@@ -93,6 +94,7 @@ export async function runSeed(options: RunOptions): Promise<RunOutcome> {
         () => world.controlTruth.reports(),
       ),
     ],
+    [lapse(leaseMs, excused)],
   );
   const workload = new Workload({
     ...scenario,

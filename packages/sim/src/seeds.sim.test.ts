@@ -22,6 +22,9 @@ const FOUND: readonly Found[] = [
   [1059, "orders were said to be applied that a full disk had not kept: a crash undid them (I7)"],
   [1446, "a host was given a lease back while the successor of what it ran was ending (I2)"],
   [1588, "a start took room that had been given away since its instance stopped (I3)"],
+  [20369, "the oracle took an update of what had been moved before for another move (brake)"],
+  [31091, "an outage that ended within another was taken for one that went on (calm)"],
+  [31456, "the oracle did not know that what its driver did not list was not seen to run (calm)"],
 ];
 /** The same, in worlds that lose their control state. */
 const FOUND_IN_LOSS: readonly Found[] = [

@@ -67,6 +67,20 @@ test("events happen in their order, each after all that follows from the one bef
   expect(timeline.nowMs).toBe(20);
 });
 
+test("where looks at a clock take time, what comes due meanwhile happens late", async () => {
+  const timeline = new Timeline();
+  const atMs: number[] = [];
+  timeline.lookMs = 3;
+  timeline.after(10, () => {
+    const [first, second] = [timeline.lookedAtMs(), timeline.lookedAtMs()];
+    expect(second - first).toBe(3);
+  });
+  timeline.after(12, () => atMs.push(timeline.nowMs));
+  timeline.after(20, () => atMs.push(timeline.nowMs));
+  await timeline.run(() => true);
+  expect(atMs).toEqual([16, 20]);
+});
+
 test("a plan that does not say why an instance waits is noticed, and one that forgets it", () => {
   const fleet = "web" as FleetName;
   const waiting = [{ instance: instanceName(fleet, 0), fleet, reason: "", refusals: [] }];

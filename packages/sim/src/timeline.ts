@@ -1,4 +1,8 @@
-/** The time of a simulated world: what is to happen, in the order in which it will. */
+/**
+ * The time of a simulated world: what is to happen, in the order in which it will. Time passes from
+ * event to event. Where programs are slow it passes with each look at a clock, too: then what was
+ * to happen meanwhile happens late, as on a machine that is busy.
+ */
 type Event = {
   readonly atMs: number;
   /** Events of one moment happen in the order in which they were scheduled. */
@@ -13,12 +17,26 @@ const EVENTS_PER_TURN = 1_000;
 export class Timeline {
   /** A binary heap: the next event is the first. */
   readonly #heap: Event[] = [];
+  /** How much time passes with each look at a clock. */
+  lookMs = 0;
   #nowMs = 0;
   #count = 0;
 
   /** Since the beginning of the world. */
   get nowMs(): number {
     return this.#nowMs;
+  }
+
+  /** What a program sees that looks at a clock. */
+  lookedAtMs(): number {
+    this.#nowMs += this.lookMs;
+    return this.#nowMs;
+  }
+
+  /** As `after`, by a program's timer: where programs are slow up to 1 ms too early, as Node's. */
+  timer(ms: number, act: () => void): () => void {
+    if (this.lookMs === 0) return this.after(ms, act);
+    return this.after(Math.floor(this.#nowMs + Math.max(1, ms)) - this.#nowMs, act);
   }
 
   /** Calls `act` after `ms`, unless what it returns is called before. */
@@ -43,7 +61,7 @@ export class Timeline {
       try {
         const event = goesOn() ? this.#next() : undefined;
         if (event === undefined) return resolve();
-        this.#nowMs = event.atMs;
+        this.#nowMs = Math.max(this.#nowMs, event.atMs);
         event.act?.();
       } catch (error) {
         return reject(error);

@@ -22,8 +22,8 @@ import { Timeline } from "./timeline.ts";
 import { Trace } from "./trace.ts";
 
 const LEASE_MARGIN_MS = 1_500;
-/** How often what leaders let wait is looked at: it takes a look at every instance. */
-const REASONS_INTERVAL_MS = 1_000;
+/** How often is looked at what leaders let wait, and at what time alone makes wrong. */
+const STEADY_INTERVAL_MS = 1_000;
 /** How often, in leases, everything is looked at, whether it changed or not. */
 const FULL_LOOK_LEASES = 5;
 
@@ -57,17 +57,23 @@ export class World {
   readonly controlTruth: ControlTruth;
   readonly #observer: Observer;
   readonly #oracles: readonly Oracle[];
+  readonly #steady: readonly Oracle[];
   readonly #teller: Teller;
   /** What leaders decided on that was looked at already. */
   #explained: unknown;
   readonly #fullLookMs: number;
   #fullLookAtMs: number;
-  #reasonsAtMs = REASONS_INTERVAL_MS;
+  #steadyAtMs = STEADY_INTERVAL_MS;
 
-  constructor(options: WorldOptions, oracles: readonly Oracle[]) {
+  /**
+   * @param oracles look after every change
+   * @param steady look once a second, whatever changes
+   */
+  constructor(options: WorldOptions, oracles: readonly Oracle[], steady: readonly Oracle[]) {
     const { random, metrics } = options;
     const { timeline } = this;
     this.#oracles = oracles;
+    this.#steady = steady;
     this.#fullLookMs = FULL_LOOK_LEASES * options.leaseMs;
     this.#fullLookAtMs = this.#fullLookMs;
     this.trace = new Trace({
@@ -144,7 +150,7 @@ export class World {
     await this.timeline.run(() => {
       const { nowMs } = this.timeline;
       if (this.#observer.isChanged) this.#look(this.#observer.look());
-      if (nowMs >= this.#reasonsAtMs) this.#lookAtReasons();
+      if (nowMs >= this.#steadyAtMs) this.#lookSteadily();
       if (nowMs >= this.#fullLookAtMs) this.lookAtAll();
       return !isOver && this.violations.length === 0;
     });
@@ -192,13 +198,18 @@ export class World {
 
   #look(truth: Truth): void {
     this.#teller.tell(truth);
-    for (const { invariant, look } of this.#oracles) {
+    this.#show(truth, this.#oracles);
+  }
+
+  #show(truth: Truth, oracles: readonly Oracle[]): void {
+    for (const { invariant, look } of oracles) {
       for (const text of look(truth)) this.violate(invariant, text);
     }
   }
 
-  #lookAtReasons(): void {
-    this.#reasonsAtMs = this.timeline.nowMs + REASONS_INTERVAL_MS;
+  #lookSteadily(): void {
+    this.#steadyAtMs = this.timeline.nowMs + STEADY_INTERVAL_MS;
+    this.#show(this.#observer.still(), this.#steady);
     for (const leader of this.#leaders()) {
       const { snapshot, plan } = leader.picture();
       if (plan === this.#explained) continue;

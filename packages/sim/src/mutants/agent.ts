@@ -57,6 +57,21 @@ export const AGENT_MUTATIONS: readonly Mutation[] = [
     ],
   },
   {
+    name: "an agent does not notice a lease that ends between two looks at it",
+    invariant: "I2",
+    seed: 3627,
+    patches: [
+      replaced(
+        "agent/src/lease.ts",
+        "return Math.max(0, this.#usableUntilMs - this.#options.clock.monotonicMs());",
+        [
+          "const leftMs = this.#usableUntilMs - this.#options.clock.monotonicMs();",
+          "return leftMs > 0 ? leftMs : Number.POSITIVE_INFINITY;",
+        ].join("\n"),
+      ),
+    ],
+  },
+  {
     name: "an agent does not stop what is not to run in isolation",
     invariant: "I2",
     seed: 17,

@@ -20,25 +20,32 @@ export function brake(
   silentMs: (host: HostName) => number | undefined,
   reports: () => ReadonlyMap<HostName, Report>,
 ): Oracle {
-  /** What is in each host's orders, by place. */
-  const known = new Map<HostName, ReadonlySet<string>>();
+  /** What is in each host's orders. */
+  const known = new Map<HostName, readonly OrderedInstance[]>();
   const silentFromMs = leaseMs / 2 + TOLERANCE_MS;
 
   const look = (truth: Truth): readonly string[] => {
     const begun = truth.changes.orders.flatMap(({ host, instances }) => {
-      const ordered = instances.map((one) => ({ host, one, place: placeOf(one, host) }));
-      const before = known.get(host);
-      known.set(host, new Set(ordered.map(({ place }) => place)));
-      return ordered.filter(
-        ({ one, place }) => one.desired === "run" && before?.has(place) !== true,
-      );
+      const before = known.get(host) ?? [];
+      known.set(host, instances);
+      const places = new Set(before.map((one) => placeOf(one, host)));
+      return instances
+        .map((one) => ({ host, one, place: placeOf(one, host), before }))
+        .filter(({ one, place }) => one.desired === "run" && !places.has(place));
     });
     const fresh = new Set(begun.map(({ place }) => place));
-    return begun.flatMap(({ host, one, place }) => {
+    return begun.flatMap(({ host, one, place, before }) => {
       const { existing } = truth.places.get(one.name) ?? NOWHERE;
       const older = existing.filter((each) => each.one.incarnation < one.incarnation);
       const left = older.toSorted((a, b) => b.one.incarnation - a.one.incarnation)[0];
       if (left === undefined || left.host === host || !isUp(left.one)) return [];
+      // It replaces, in its place, what was ordered there while fewer were silent.
+      if (
+        before.some(
+          ({ name, incarnation }) => name === one.name && incarnation > left.one.incarnation,
+        )
+      )
+        return [];
       if (!isSilent(left.host) || isGivenUp(left.host, truth)) return [];
       const text = tooMany(left.host, truth, fresh);
       if (text === undefined || isConfirmed(left.host, truth)) return [];

@@ -17,7 +17,7 @@ export function calm(leaseMs: number, listened: () => number | undefined): Oracl
   const known = new Set<string>();
   const look = (truth: Truth): readonly string[] => {
     const found: string[] = [];
-    const { changes, places } = truth;
+    const { changes, places, hosts, nowMs } = truth;
     for (const { host, instances } of changes.orders) {
       for (const one of instances) {
         const key = `${keyOf(one)} on ${host}`;
@@ -29,6 +29,7 @@ export function calm(leaseMs: number, listened: () => number | undefined): Oracl
         );
         const ms = listened();
         if (left === undefined || isGivenUp(left.host, truth)) continue;
+        if (hosts.get(left.host)?.excuses(left.one, nowMs).includes("driver lied")) continue;
         if (ms === undefined || ms >= leaseMs * (1 - TOLERANCE)) continue;
         const where = `${keyOf(left.one)} on ${left.host}`;
         found.push(`${key} follows ${where} by a leader that listened for ${Math.round(ms)} ms`);

@@ -55,7 +55,7 @@ export function isolation(leaseMs: number, excused: Excused): Oracle {
         if (alive.length < 2 || newest === undefined) return [];
         return alive.flatMap(({ host, one }) => {
           const there = truth.hosts.get(host);
-          const isStopping = there !== undefined && stopsAlone(there, one.fleet);
+          const isStopping = there !== undefined && isStoppedAlone(there, one.fleet);
           // One incarnation on two hosts is for I1 to tell.
           if (one.incarnation === newest.one.incarnation || !isStopping) return [];
           const place = placeOf(one, host);
@@ -75,5 +75,5 @@ export function isolation(leaseMs: number, excused: Excused): Oracle {
 const placeOf = (one: DriverInstance, host: HostName): string => `${keyOf(one)} on ${host}`;
 
 /** True where its agent knows that it is to stop instances of the fleet when its lease ends. */
-const stopsAlone = ({ accepted }: HostTruth, fleet: FleetName): boolean =>
+export const isStoppedAlone = ({ accepted }: HostTruth, fleet: FleetName): boolean =>
   accepted?.fleets.some((one) => one.name === fleet && one.onIsolation === "stop") === true;
