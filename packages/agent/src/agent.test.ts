@@ -171,6 +171,26 @@ test("orders that are not on disk are obeyed, and not said to be applied (I1, I5
   expect(world.report()?.generation).toBe(2);
 });
 
+test("what the orders on disk discard is not made anew before others are there (I4)", async () => {
+  await using world = new AgentWorld();
+  await world.order([{}]);
+  world.start();
+  await world.clock.advance(3_000);
+  await world.order([{ desired: "discard" }]);
+  await world.clock.advance(5_000);
+  expect(world.states()).toEqual({});
+  world.stateDir.isFull = true;
+  await world.order([{}, { index: 1 }]);
+  await world.clock.advance(5_000);
+  expect(world.states()).toEqual({ "web-0001.1": "ready" });
+  expect(world.reported(web(0))?.reason).toContain(
+    "waits until its orders are on this host's disk",
+  );
+  world.stateDir.isFull = false;
+  await world.clock.advance(5_000);
+  expect(world.states()).toEqual({ "web-0000.1": "ready", "web-0001.1": "ready" });
+});
+
 test("what a driver cannot list is left alone, and the report says so", async () => {
   await using world = new AgentWorld();
   await world.order([{ index: 0 }, { index: 1 }]);

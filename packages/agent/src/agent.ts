@@ -106,6 +106,7 @@ export class Agent {
     this.#worker = new Worker({
       ...options,
       orders,
+      kept: () => this.#orders.kept,
       lease: this.#lease,
       listers: this.#listers,
       tasks: this.#tasks,

@@ -17,6 +17,8 @@ const POLL_MS = 30_000;
 const RETRY_MS = 2_000;
 const READ_TIMEOUT_MS = 10_000;
 
+const NOTHING: Applied = { epoch: 0, generation: 0 };
+
 export type OrdersKeeperOptions = {
   readonly store: Pick<HostStore, "host" | "readOrders" | "watchOrders">;
   readonly stateDir: StateDir;
@@ -31,8 +33,7 @@ export type OrdersKeeperOptions = {
 export class OrdersKeeper {
   readonly #options: OrdersKeeperOptions;
   #current: Orders | undefined;
-  /** Those on disk. */
-  #saved: Applied = { epoch: 0, generation: 0 };
+  #kept: Orders | undefined;
   /** Whether the last read succeeded, so that only a change is told. */
   #isReadable = false;
   /** Why orders were refused last, so that it is told once and not every 30 seconds. */
@@ -47,12 +48,17 @@ export class OrdersKeeper {
     return this.#current;
   }
 
+  /** Those on disk; undefined until there were any. */
+  get kept(): Orders | undefined {
+    return this.#kept;
+  }
+
   /**
    * What the host may say that it has applied: orders in force that are on disk. What is in force
    * alone would be undone by a crash, and others act on what a host says (I1, I5).
    */
   get applied(): Applied {
-    return this.#saved;
+    return this.#kept ?? NOTHING;
   }
 
   /** Takes up the orders that an earlier run of the agent kept. */
@@ -66,7 +72,7 @@ export class OrdersKeeper {
         throw new Error(`they are for host ${orders.host}, and this is ${store.host}`);
       }
       this.#use(orders);
-      this.#saved = orders;
+      this.#kept = orders;
       log.info("orders taken up from disk", { generation: orders.generation, epoch: orders.epoch });
     } catch (error) {
       const aside = await stateDir.setAside(FILE);
@@ -89,7 +95,7 @@ export class OrdersKeeper {
   }
 
   get #unsaved(): Orders | undefined {
-    return this.#current?.generation === this.#saved.generation ? undefined : this.#current;
+    return this.#current?.generation === this.#kept?.generation ? undefined : this.#current;
   }
 
   async #refresh(signal: AbortSignal): Promise<boolean> {
@@ -156,7 +162,7 @@ export class OrdersKeeper {
   async #save(orders: Orders): Promise<boolean> {
     try {
       await this.#options.stateDir.write(FILE, ordersCodec.encode(orders));
-      this.#saved = orders;
+      this.#kept = orders;
       return true;
     } catch (error) {
       this.#options.log.error("the orders in force cannot be saved; trying again", { error });

@@ -28,6 +28,7 @@ import { type Health, type Log, Wake } from "@evm/telemetry";
 import { frozenNames, type Outdated, unseen } from "./frozen.ts";
 import type { HistoryKeeper } from "./history.ts";
 import { stopsInIsolation, WITHOUT_LEASE, waitingForLease } from "./isolation.ts";
+import { isDoomed, UNTIL_KEPT } from "./kept.ts";
 import { ISOLATION_GRACE_MS, type Lease } from "./lease.ts";
 import type { Lister, Listing } from "./lister.ts";
 import type { AgentMetrics } from "./metrics.ts";
@@ -50,6 +51,8 @@ const MAX_PASS_AGE_MS = 6 * POLL_MS;
 
 export type WorkerOptions = {
   readonly orders: () => Orders | undefined;
+  /** Those on disk. */
+  readonly kept: () => Orders | undefined;
   readonly lease: Lease;
   readonly listers: ReadonlyMap<TemplateKind, Lister>;
   readonly tasks: Tasks;
@@ -251,6 +254,7 @@ export class Worker {
       const isIsolable = orders !== undefined && stopsInIsolation(orders, subject);
       const hold =
         this.#withoutLease(step, isIsolable) ??
+        this.#untilKept(step) ??
         this.#options.steps.begin(step, subject, {
           booting: booting.get(subject.kind) ?? 0,
           graceMs: isIsolable && this.#lastLease === "ending" ? ISOLATION_GRACE_MS : undefined,
@@ -284,6 +288,11 @@ export class Worker {
     const isStart = step.kind === "prepare" || step.kind === "start";
     if (!isStart || !isIsolable || this.#lastLease === "held") return undefined;
     return WITHOUT_LEASE;
+  }
+
+  #untilKept(step: Step): Hold | undefined {
+    if (step.kind !== "prepare" || !isDoomed(this.#options.kept(), step)) return undefined;
+    return UNTIL_KEPT;
   }
 
   /** How many instances of each driver still hold the slot of their start. */

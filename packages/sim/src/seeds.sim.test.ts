@@ -29,6 +29,7 @@ const FOUND: readonly Found[] = [
 /** The same, in worlds that lose their control state. */
 const FOUND_IN_LOSS: readonly Found[] = [
   [361, "the oracle did not know of a discard that was written to an older copy (I4, S5)"],
+  [1753, "a host that had come back discarded by old orders what newer ones had made anew (I4)"],
   [2605, "the oracle took what waits for room, to be made as before, for what is declared (I7)"],
   [2908, "a successor was taken in beside what it succeeded, which held a lease (I2)"],
 ];
