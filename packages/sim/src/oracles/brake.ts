@@ -40,12 +40,8 @@ export function brake(
       const left = older.toSorted((a, b) => b.one.incarnation - a.one.incarnation)[0];
       if (left === undefined || left.host === host || !isUp(left.one)) return [];
       // It replaces, in its place, what was ordered there while fewer were silent.
-      if (
-        before.some(
-          ({ name, incarnation }) => name === one.name && incarnation > left.one.incarnation,
-        )
-      )
-        return [];
+      const isNewer = (it: OrderedInstance) => it.incarnation > left.one.incarnation;
+      if (before.some((it) => it.name === one.name && isNewer(it))) return [];
       if (!isSilent(left.host) || isGivenUp(left.host, truth)) return [];
       const text = tooMany(left.host, truth, fresh);
       if (text === undefined || isConfirmed(left.host, truth)) return [];
