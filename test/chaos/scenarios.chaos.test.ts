@@ -317,6 +317,32 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
     await victim.server.kill();
   });
 
+  test("the disks of all NATS servers are full: nothing is lost, and room heals it", async () => {
+    const { nats } = chaos.world;
+    const before = chaos.lives("data");
+    const web = chaos.alive("web").map(({ instance, incarnation }) => [instance, incarnation]);
+    await Promise.all(nats.map(({ machine }) => machine.fillDisk()));
+    const sinceMs = performance.now();
+    await measure("writes are no longer acknowledged", OUTAGE_MS, sinceMs, async () =>
+      (await acknowledged()) === undefined ? true : undefined,
+    );
+    await crashOne("web", "a crashed container runs again with NATS' disks full");
+    await delay(sinceMs + OUTAGE_MS - performance.now());
+    expect(chaos.lives("data")).toEqual(before);
+    await Promise.all(nats.map(({ machine }) => machine.emptyDisk()));
+    // They have given up their streams until they are started again.
+    const backAtMs = performance.now();
+    await Promise.all(nats.map(({ server }) => server.kill()));
+    await Promise.all(nats.map(({ server }) => server.start()));
+    const what = "a write goes through after NATS' disks have room";
+    await measure(what, STREAM_BOUND_MS, backAtMs, acknowledged);
+    await chaos.settled("everything runs after NATS' disks have room", backAtMs);
+    expect(chaos.lives("data")).toEqual(before);
+    expect(chaos.alive("web").map(({ instance, incarnation }) => [instance, incarnation])).toEqual(
+      expect.arrayContaining(web),
+    );
+  });
+
   test("a host's disk is full: what runs there goes on, and room heals the rest", async () => {
     const host = chaos.hostOf("web");
     const before = chaos.lives("web", "exam", "data");

@@ -22,9 +22,9 @@ import { Timeline } from "./timeline.ts";
 import { Trace } from "./trace.ts";
 
 const LEASE_MARGIN_MS = 1_500;
-/** How often is looked at what leaders let wait, and at what time alone makes wrong. */
-const STEADY_INTERVAL_MS = 1_000;
-/** How often, in leases, everything is looked at, whether it changed or not. */
+/** How often, in leases, is looked at what leaders let wait, and what time alone makes wrong. */
+const STEADY_LOOK_LEASES = 1 / 6;
+/** How often everything is looked at, whether it changed or not. */
 const FULL_LOOK_LEASES = 5;
 
 /** What programs count; one for all worlds, since nothing in a world reads it. */
@@ -63,11 +63,12 @@ export class World {
   #explained: unknown;
   readonly #fullLookMs: number;
   #fullLookAtMs: number;
-  #steadyAtMs = STEADY_INTERVAL_MS;
+  readonly #steadyLookMs: number;
+  #steadyAtMs: number;
 
   /**
    * @param oracles look after every change
-   * @param steady look once a second, whatever changes
+   * @param steady look six times in a lease, whatever changes
    */
   constructor(options: WorldOptions, oracles: readonly Oracle[], steady: readonly Oracle[]) {
     const { random, metrics } = options;
@@ -76,6 +77,8 @@ export class World {
     this.#steady = steady;
     this.#fullLookMs = FULL_LOOK_LEASES * options.leaseMs;
     this.#fullLookAtMs = this.#fullLookMs;
+    this.#steadyLookMs = STEADY_LOOK_LEASES * options.leaseMs;
+    this.#steadyAtMs = this.#steadyLookMs;
     this.trace = new Trace({
       timeline,
       print: options.print,
@@ -208,7 +211,7 @@ export class World {
   }
 
   #lookSteadily(): void {
-    this.#steadyAtMs = this.timeline.nowMs + STEADY_INTERVAL_MS;
+    this.#steadyAtMs = this.timeline.nowMs + this.#steadyLookMs;
     this.#show(this.#observer.still(), this.#steady);
     for (const leader of this.#leaders()) {
       const { snapshot, plan } = leader.picture();

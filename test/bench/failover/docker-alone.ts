@@ -13,14 +13,14 @@ const SYSTEM = "Docker alone";
 const BYTES_PER_MIB = 1024 * 1024;
 const NANO_CPUS_PER_MILLI = 1_000_000;
 
-type Part = (rack: DockerRack, options: PartOptions) => Promise<readonly Row[]>;
+type Part = (rack: DockerRack, options: PartOptions) => Promise<Row>;
 
 const part =
   (what: string, atOnce: number): Part =>
   async (rack, { rounds, containers }) => {
     const ms: number[] = [];
     for (let round = 0; round < rounds; round += 1) ms.push(await rack.update(containers, atOnce));
-    return [{ what, system: SYSTEM, ms }];
+    return { what, system: SYSTEM, ms };
   };
 
 export const DOCKER_PARTS: Readonly<Record<string, Part>> = {

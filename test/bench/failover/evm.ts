@@ -1,5 +1,5 @@
 /** EVM's half of what needs several hosts. */
-
+import { setTimeout as delay } from "node:timers/promises";
 import { eventually } from "../../support/eventually.ts";
 import { Eye } from "../../support/world/eye.ts";
 import type { HostNode } from "../../support/world/parts.ts";
@@ -20,6 +20,8 @@ const SYSTEM = "EVM";
 const FLEET = "web";
 /** On each host a few. */
 const SIZE = 12;
+/** A leader that has just taken over calls no host lost for as long as this. */
+const STEADY_MS = 15_000;
 
 type Part = (rack: EvmRack, options: PartOptions) => Promise<Row>;
 
@@ -98,6 +100,7 @@ export class EvmRack implements AsyncDisposable {
 
   async hostLoss(): Promise<number> {
     await this.#declare(SIZE, 1);
+    await delay(STEADY_MS);
     const host = this.#busiest();
     const lost = this.#alive().filter((one) => one.host === host.name);
     const ms = await timed(async () => {

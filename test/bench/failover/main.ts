@@ -43,26 +43,31 @@ async function main(): Promise<void> {
     containers: count(values.containers),
     tell: (text) => console.error(text),
   });
-  const rows = await measure(parts, systems, optionsOf);
-  if (values.json) console.log(JSON.stringify(rows, undefined, 2));
-  else print(rows);
+  const rows: Row[] = [];
+  try {
+    for await (const row of measure(parts, systems, optionsOf)) rows.push(row);
+  } finally {
+    // Whatever became of the rest: an hour's work is not lost with it.
+    const sorted = rows.toSorted((a, b) => whatOf(rows, a) - whatOf(rows, b));
+    if (values.json) console.log(JSON.stringify(sorted, undefined, 2));
+    else print(sorted);
+  }
 }
 
 /** One system after the other: both at once would measure each other. */
-async function measure(
+async function* measure(
   parts: readonly string[],
   systems: readonly string[],
   optionsOf: (part: string) => PartOptions,
-): Promise<readonly Row[]> {
-  const rows: Row[] = [];
+): AsyncGenerator<Row> {
   if (systems.includes("evm")) {
-    if (parts.includes("crash")) rows.push(...(await measureCrash(optionsOf("crash"))));
+    if (parts.includes("crash")) yield* await measureCrash(optionsOf("crash"));
     if (parts.some((part) => part in EVM_PARTS)) {
       await using rack = await EvmRack.start();
       for (const part of parts) {
         if (EVM_PARTS[part] === undefined) continue;
         console.error(`EVM: ${part}`);
-        rows.push(await EVM_PARTS[part](rack, optionsOf(part)));
+        yield await EVM_PARTS[part](rack, optionsOf(part));
       }
     }
   }
@@ -71,7 +76,7 @@ async function measure(
     for (const part of parts) {
       if (DOCKER_PARTS[part] === undefined) continue;
       console.error(`Docker alone: ${part}`);
-      rows.push(...(await DOCKER_PARTS[part](rack, optionsOf(part))));
+      yield await DOCKER_PARTS[part](rack, optionsOf(part));
     }
   }
   if (systems.includes("swarm")) {
@@ -79,13 +84,12 @@ async function measure(
     for (const part of parts) {
       if (SWARM_PARTS[part] === undefined) continue;
       console.error(`Swarm: ${part}`);
-      rows.push(...(await SWARM_PARTS[part](rack, optionsOf(part))));
+      yield* await SWARM_PARTS[part](rack, optionsOf(part));
     }
   }
-  return rows.toSorted((a, b) => whatOf(rows, a) - whatOf(rows, b));
 }
 
-/** What is the same for both systems stands together, in the order in which it was measured. */
+/** What is the same for all systems stands together, in the order in which it was measured. */
 const whatOf = (rows: readonly Row[], { what }: Row): number =>
   rows.findIndex((row) => row.what === what);
 

@@ -127,6 +127,7 @@ export class SwarmRack implements AsyncDisposable {
       await this.#until("what was lost runs elsewhere", () => this.#eye.alive().length >= SIZE);
     });
     await worker.machine.powerOn();
+    await worker.containerd.start();
     await worker.dockerd.start();
     await this.#allReady();
     return ms;
