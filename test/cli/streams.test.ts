@@ -5,6 +5,7 @@ import {
   startHost,
   type TestCluster,
 } from "../../packages/coordinator/test/cluster.ts";
+import { eventually } from "../support/eventually.ts";
 import { evm } from "./evm.ts";
 
 const WEB = `
@@ -131,8 +132,11 @@ describe("events", () => {
     const server = cluster.address;
     await evm({ server, input: WEB }, "apply", "-f", "-", "--wait");
     await evm({ server }, "restart", "web-0000");
-    const { out } = await evm({ server }, "events", "--instance", "web-0000");
-    expect(out).toMatch(/ {2}InstanceRestartOrdered +web-0000 {2}/);
+    // The answer says that it will be ordered; the leader orders it with its next pass.
+    const out = await eventually("the restart is told", async () => {
+      const events = await evm({ server }, "events", "--instance", "web-0000");
+      return / {2}InstanceRestartOrdered +web-0000 {2}/.test(events.out) ? events.out : undefined;
+    });
     const columns = out
       .trimEnd()
       .split("\n")
