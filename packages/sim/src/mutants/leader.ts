@@ -94,7 +94,7 @@ export const LEADER_MUTATIONS: readonly Mutation[] = [
   {
     name: "a host that is written off is promised a lease",
     invariant: "I2",
-    seed: 342,
+    seed: 12,
     patches: [replaced("coordinator/src/coordinator.ts", "this.#writtenOff.has(host) || ", "")],
   },
   {
