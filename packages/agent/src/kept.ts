@@ -1,7 +1,7 @@
 /** What a new run of the agent would undo, which begins with the orders on disk. Pure. */
 import type { Orders } from "@evm/fleet";
 import type { Hold } from "./steps.ts";
-import { keyOf, type Subject } from "./tasks.ts";
+import type { Subject } from "./tasks.ts";
 
 /**
  * Why an instance is not made. A fleet that was deleted and is declared anew counts from 1 again:
@@ -16,7 +16,8 @@ export const UNTIL_KEPT: Hold = {
 /** @param kept the orders on disk; undefined where there are none */
 export const isDoomed = (
   kept: Orders | undefined,
-  subject: Pick<Subject, "name" | "incarnation">,
+  { name, incarnation }: Pick<Subject, "name" | "incarnation">,
 ): boolean =>
-  kept?.instances.some((one) => one.desired === "discard" && keyOf(one) === keyOf(subject)) ===
-  true;
+  kept?.instances.some(
+    (one) => one.desired === "discard" && one.name === name && one.incarnation === incarnation,
+  ) === true;

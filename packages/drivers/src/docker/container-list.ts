@@ -27,7 +27,7 @@ export class ContainerList {
   readonly #owner: string;
   /** By container id; holds no more than the last list did. */
   #answers: ReadonlyMap<string, Answer> = new Map();
-  /** By container id, since the daemon tells of them; undefined while it does not. */
+  /** By id of a container that is listed, since the daemon tells; undefined while it does not. */
   #starts: Map<string, number> | undefined;
   #connections = 0;
 
@@ -72,6 +72,7 @@ export class ContainerList {
     };
     await Promise.all(Array.from({ length: MAX_INSPECTIONS }, inspectAll));
     this.#answers = answers;
+    for (const id of this.#starts?.keys() ?? []) if (!answers.has(id)) this.#starts?.delete(id);
     return [...answers.values()].map(({ instance }) => instance).sort(byRef);
   }
 

@@ -71,13 +71,7 @@ test("a daemon that is not there is unavailable", async () => {
 
 test("a list inspects a container only when what it shows has changed", async () => {
   const shown = { state: "running", status: "Up 1 second", endpoint: "first" };
-  let inspections = 0;
-  const engine = await engineOver(({ url = "" }, response) => {
-    const isList = url.startsWith("/containers/json");
-    if (!isList) inspections++;
-    response.end(JSON.stringify(isList ? [listed(shown)] : inspected(inspections)));
-  });
-  const list = new ContainerList(engine, "test");
+  const { list } = await listOf(shown);
   const read = async () => (await list.read(signal)).map(({ startedAt }) => startedAt);
   expect(await read()).toEqual([1000]);
   shown.status = "Up 2 seconds";
@@ -95,17 +89,11 @@ test("a list inspects a container only when what it shows has changed", async ()
 
 test("one without a network is inspected after each start, or as its status changes", async () => {
   const shown = { state: "running", status: "Up 1 second", endpoint: "" };
-  let inspections = 0;
-  const engine = await engineOver(({ url = "" }, response) => {
-    const isList = url.startsWith("/containers/json");
-    if (!isList) inspections++;
-    response.end(JSON.stringify(isList ? [listed(shown)] : inspected(inspections)));
-  });
-  const list = new ContainerList(engine, "test");
+  const { list, inspections } = await listOf(shown);
   const inspectedAt = async (status: string) => {
     shown.status = status;
     await list.read(signal);
-    return inspections;
+    return inspections();
   };
   expect(await inspectedAt("Up 1 second")).toBe(1);
   expect(await inspectedAt("Up 2 seconds")).toBe(2);
@@ -137,7 +125,20 @@ test("a container that could not be inspected yet is listed once it can be", asy
   expect(await list.read(signal)).toHaveLength(1);
 });
 
-const listed = (shown: { state: string; status: string; endpoint: string }) => ({
+type Shown = { state: string; status: string; endpoint: string };
+
+/** A list of one container, and how often it was inspected. */
+async function listOf(shown: Shown) {
+  let count = 0;
+  const engine = await engineOver(({ url = "" }, response) => {
+    const isList = url.startsWith("/containers/json");
+    if (!isList) count++;
+    response.end(JSON.stringify(isList ? [listed(shown)] : inspected(count)));
+  });
+  return { list: new ContainerList(engine, "test"), inspections: () => count };
+}
+
+const listed = (shown: Shown) => ({
   Id: "c1",
   State: shown.state,
   Status: shown.status,

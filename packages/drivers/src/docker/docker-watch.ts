@@ -48,7 +48,8 @@ export async function watchContainers(
       });
       for await (const event of jsonLines(events, "reading Docker's events")) {
         const action = textOf(event, "Action");
-        if (action === "start") list.started(idOf(event) ?? "");
+        const id = idOf(event);
+        if (action === "start" && id !== undefined) list.started(id);
         if (action === "die") void ended(engine, event, signal).then(onChange);
         else onChange();
       }
