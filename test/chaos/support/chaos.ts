@@ -67,6 +67,8 @@ export class Chaos implements AsyncDisposable {
       }
       await chaos.settled("everything runs after the start");
       await chaos.calm();
+      // Docker starts a container through processes that are gone by then.
+      await delay(HEARTBEAT_MS);
       return chaos;
     } catch (error) {
       await resources.disposeAsync();

@@ -10,8 +10,6 @@ export type Fault = {
   /** For a person: what breaks where. */
   readonly name: string;
   readonly begin: (chaos: Chaos) => Promise<void>;
-  /** What healing the world does not do. */
-  readonly end?: (chaos: Chaos) => Promise<void>;
   /** The host on which nobody can stop anything meanwhile, by its index: the stated limit of I2. */
   readonly helplessHost?: number;
   /** Over at once, so that it matters only where something else breaks at the same time. */
@@ -144,8 +142,6 @@ const KINDS: readonly Draw[] = [
     return {
       name: `full disk of nats-${index + 1}`,
       begin: ({ world }) => at(world.nats, index).machine.fillDisk(),
-      // It gives up its streams, and takes them again only when it is started anew.
-      end: ({ world }) => at(world.nats, index).server.kill(),
     };
   },
 

@@ -58,7 +58,6 @@ async function breakAndHeal(
     await delay(STAGGER_MS);
   }
   await delay(fromMs + lastsMs - performance.now());
-  for (const { end } of faults) await end?.(chaos);
   chaos.note("all faults end");
   await chaos.heal("everything runs after a round");
   excuse(chaos, faults, fromMs);

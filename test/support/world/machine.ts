@@ -137,10 +137,12 @@ export class Machine implements AsyncDisposable {
     await this.room.run("sh", "-c", 'cat /dev/zero 2>/dev/null >"$0/ballast" || :', this.disk);
   }
 
-  async emptyDisk(): Promise<void> {
-    if (!this.#isFull) return;
+  /** Returns whether it was full. */
+  async emptyDisk(): Promise<boolean> {
+    if (!this.#isFull) return false;
     this.#isFull = false;
     await this.room.run("rm", "-f", `${this.disk}/ballast`);
+    return true;
   }
 
   /** What begins the command line of a program that shall run here. */

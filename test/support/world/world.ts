@@ -59,6 +59,10 @@ export class World implements AsyncDisposable {
 
   /** Ends every fault: all machines are on and connected, and all that shall run there does. */
   async heal(): Promise<void> {
+    for (const { machine, server } of this.nats) {
+      // It has given up its streams, and takes them again only when it is started anew.
+      if (await machine.emptyDisk()) await server.kill();
+    }
     const nodes = [...this.nats, ...this.coordinators, ...this.hosts];
     await Promise.all(
       nodes.map(async ({ machine }) => {
