@@ -43,6 +43,8 @@ export interface ContractWorld extends AsyncDisposable {
   isForeignIntact(name: string): Promise<boolean>;
   /** What to type at a console and what it then shows; undefined where the driver has none. */
   readonly console: { readonly input: string; readonly shows: string } | undefined;
+  /** Longer than the runtime takes to start what `runs`. */
+  readonly startMs: number;
   /** The longest that anything may take to show: a boot, a readiness. */
   readonly patienceMs: number;
 }

@@ -1,11 +1,14 @@
 /**
- * What every driver must do, as tests: D1 to D4 of `driver.ts`. A world tells how to make instances
+ * What every driver must do, as tests: D1 to D5 of `driver.ts`. A world tells how to make instances
  * of its kind and how to meddle with the runtime behind the driver's back. A boot may take seconds,
  * so one test checks many things on the same one.
  */
 import { isImageName, runtimeName, type Template } from "@evm/fleet";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { systemClock } from "./clock.testing.ts";
 import { branded, type ContractWorld, never, rejectsWith, Suite, text } from "./contract-suite.ts";
+
+import type { DriverInstance } from "./driver.ts";
 
 export type { ContractProgram, ContractWorld } from "./contract-suite.ts";
 
@@ -143,6 +146,31 @@ function defineLife(suite: Suite): void {
     expect(await suite.find(spec)).toMatchObject({ state: "exited" });
   });
 
+  test("a start that is broken off shows in every list after it, or never is", SLOW, async () => {
+    const { driver, world } = suite;
+    for (const share of [0, 1 / 500, 1 / 50, 1 / 20, 1 / 8, 1 / 4]) {
+      const spec = suite.spec("runs");
+      await suite.prepare(spec);
+      // What is known of it before tells nothing of what comes.
+      await suite.list();
+      const cut = new AbortController();
+      const starting = driver.start(spec, cut.signal).catch(() => {});
+      await systemClock.sleep(share * world.startMs, never());
+      cut.abort();
+      await starting;
+      const listed = isUp(await suite.list());
+      const listedAnew = isUp(await world.connect().list(never()));
+      await systemClock.sleep(world.startMs, never());
+      const isUpLater = isUp(await suite.list());
+      expect({ share, listed, listedAnew }).toEqual({
+        share,
+        listed: isUpLater,
+        listedAnew: isUpLater,
+      });
+      await driver.discard(spec, never());
+    }
+  });
+
   test("a program that ends by itself has ended well", SLOW, async () => {
     const spec = await suite.up("ends");
     const following = { tailLines: undefined, isFollowing: true, signal: never() };
@@ -151,6 +179,9 @@ function defineLife(suite: Suite): void {
     expect(await suite.read(spec)).toContain(suite.world.output);
   });
 }
+
+const isUp = ([shown]: readonly DriverInstance[]): boolean =>
+  shown?.state === "running" || shown?.state === "ready";
 
 function defineNeighbours(suite: Suite): void {
   test("two incarnations of one instance live side by side", SLOW, async () => {

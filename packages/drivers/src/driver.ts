@@ -7,6 +7,8 @@
  *  D3 A driver sees and touches only what bears EVM's labels; foreign domains and containers are
  *     never listed, stopped or removed.
  *  D4 `discard` is the only verb that removes data (I4).
+ *  D5 A runtime goes on with a start whose caller has left. Every list after that shows it, or
+ *     waits for its end: what it shows as ended comes up by a later start only (I2).
  */
 import type {
   Digest,

@@ -14,7 +14,10 @@ import type { SimulatedProcess } from "./process.ts";
 export type DriverPortOptions = {
   readonly driver: Driver;
   readonly process: SimulatedProcess;
-  /** Whether a verb that was begun is carried out although the agent that asked is gone. */
+  /**
+   * Whether a verb that was begun is carried out although the agent that asked is gone; starts
+   * always are.
+   */
   readonly outlivesAgent: boolean;
   /** What is wrong with the host's runtimes. */
   readonly machinery: Machinery;
@@ -54,8 +57,10 @@ export class DriverPort implements Driver {
     );
   }
 
-  start(ref: InstanceRef, signal: AbortSignal): Promise<void> {
-    return this.#call(signal, (driver, limited) => driver.start(ref, limited));
+  async start(ref: InstanceRef, signal: AbortSignal): Promise<void> {
+    const { driver, process } = this.#options;
+    await this.#answering(signal);
+    await process.hear(driver.start(ref, AbortSignal.any([signal, process.signal])));
   }
 
   stop(ref: InstanceRef, options: { graceMs: number; signal: AbortSignal }): Promise<void> {
@@ -93,9 +98,8 @@ export class DriverPort implements Driver {
     signal: AbortSignal,
     verb: (driver: Driver, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const { driver, process, outlivesAgent, machinery } = this.#options;
-    process.signal.throwIfAborted();
-    if (machinery.isHung) await process.hear(machinery.awake(signal));
+    const { driver, process, outlivesAgent } = this.#options;
+    await this.#answering(signal);
     if (!outlivesAgent) return process.hear(verb(driver, signal));
     const cancel = new AbortController();
     const onAbort = () => {
@@ -108,5 +112,12 @@ export class DriverPort implements Driver {
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
+  }
+
+  /** Waits until the runtime takes calls. */
+  async #answering(signal: AbortSignal): Promise<void> {
+    const { process, machinery } = this.#options;
+    process.signal.throwIfAborted();
+    if (machinery.isHung) await process.hear(machinery.awake(signal));
   }
 }

@@ -25,6 +25,7 @@ const FOUND: readonly Found[] = [
   [20369, "the oracle took an update of what had been moved before for another move (brake)"],
   [31091, "an outage that ended within another was taken for one that went on (calm)"],
   [31456, "the oracle did not know that what its driver did not list was not seen to run (calm)"],
+  [56420, "what was still being started for a killed agent was taken for ended (I2)"],
 ];
 /** The same, in worlds that lose their control state. */
 const FOUND_IN_LOSS: readonly Found[] = [

@@ -10,6 +10,8 @@
  *  L3 What the list shows differs after every start: a network endpoint's id is new each time, and
  *     the status text of one that ended tells for how long. That of one without a network changes
  *     with every second; while the daemon tells of starts, their number stands in for it.
+ *  L4 The daemon goes on with a start whose caller has left, and its list shows nothing of that. It
+ *     lets nobody inspect the container until it is through, so an inspection tells (D5).
  */
 import type { ContainerInfo } from "dockerode";
 import type { DriverInstance } from "../driver.ts";
@@ -27,9 +29,10 @@ export class ContainerList {
   readonly #owner: string;
   /** By container id; holds no more than the last list did. */
   #answers: ReadonlyMap<string, Answer> = new Map();
-  /** By id of a container that is listed, since the daemon tells; undefined while it does not. */
-  #starts: Map<string, number> | undefined;
+  /** How many starts were told of, by id of a container that is listed. */
+  readonly #starts = new Map<string, number>();
   #connections = 0;
+  #isConnected = false;
 
   constructor(engine: DockerEngine, owner: string) {
     this.#engine = engine;
@@ -39,16 +42,16 @@ export class ContainerList {
   /** The daemon tells of every start from now on. */
   connected(): void {
     this.#connections += 1;
-    this.#starts = new Map();
+    this.#isConnected = true;
   }
 
   disconnected(): void {
-    this.#starts = undefined;
+    this.#isConnected = false;
   }
 
-  /** The daemon told of a start. */
+  /** The daemon told of a start, or may go on with one that was broken off. */
   started(id: string): void {
-    this.#starts?.set(id, this.#startsOf(id) + 1);
+    this.#starts.set(id, this.#startsOf(id) + 1);
   }
 
   async read(signal: AbortSignal): Promise<readonly DriverInstance[]> {
@@ -72,23 +75,23 @@ export class ContainerList {
     };
     await Promise.all(Array.from({ length: MAX_INSPECTIONS }, inspectAll));
     this.#answers = answers;
-    for (const id of this.#starts?.keys() ?? []) if (!answers.has(id)) this.#starts?.delete(id);
+    for (const id of this.#starts.keys()) if (!answers.has(id)) this.#starts.delete(id);
     return [...answers.values()].map(({ instance }) => instance).sort(byRef);
   }
 
   /** Not by the status text of one that runs, which counts seconds, where others tell as much. */
   #shownOf({ Id, State, Status, NetworkSettings }: ContainerInfo): string {
-    if (State !== "running") return Status;
+    if (State !== "running") return `${Status} ${this.#startsOf(Id)}`;
     const health = /\((?:health: )?[a-z]+\)/.exec(Status)?.[0] ?? "";
     const ids = Object.values(NetworkSettings.Networks).map((it) => it.EndpointID);
     const endpoints = ids.filter((id) => id !== "");
     if (endpoints.length > 0) return `running ${endpoints.join(" ")} ${health}`;
-    if (this.#starts === undefined) return Status;
+    if (!this.#isConnected) return Status;
     return `running ${this.#connections} ${this.#startsOf(Id)} ${health}`;
   }
 
   #startsOf(id: string): number {
-    return this.#starts?.get(id) ?? 0;
+    return this.#starts.get(id) ?? 0;
   }
 
   /** Undefined where it is not EVM's, or was removed since. */

@@ -25,6 +25,7 @@ driverContract("the Docker driver", async () => new DockerWorld(await TestDaemon
 class DockerWorld implements ContractWorld {
   readonly output = "hello";
   readonly console = { input: "echo $((40 + 2))\n", shows: "42" };
+  readonly startMs = 1500;
   readonly patienceMs = 30_000;
   readonly #daemon: TestDaemon;
 

@@ -49,10 +49,12 @@ class FakeWorld implements ContractWorld {
   });
   readonly output = "hello";
   readonly console = { input: "typed\n", shows: "typed" };
+  readonly startMs = 80;
   readonly patienceMs = 5000;
 
   constructor(kind: TemplateKind) {
     this.#kind = kind;
+    this.#runtime.setDelay("start", this.startMs / 2);
   }
 
   connect = () => createFakeDriver({ kind: this.#kind, runtime: this.#runtime });

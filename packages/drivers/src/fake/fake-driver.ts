@@ -47,7 +47,7 @@ class FakeDriver implements Driver {
   }
 
   list(signal: AbortSignal): Promise<readonly DriverInstance[]> {
-    return this.#do("list", "listing", signal, () => this.#runtime.instances(this.kind));
+    return this.#do("list", "listing", signal, () => this.#runtime.listed(this.kind, signal));
   }
 
   prepare(spec: InstanceSpec, { signal }: PrepareOptions): Promise<void> {
@@ -61,7 +61,9 @@ class FakeDriver implements Driver {
   }
 
   start(ref: InstanceRef, signal: AbortSignal): Promise<void> {
-    return this.#do("start", `starting ${nameOf(ref)}`, signal, () => this.#runtime.start(ref));
+    return this.#tell(`starting ${nameOf(ref)}`, signal, () =>
+      this.#runtime.beginStart(ref, signal),
+    );
   }
 
   stop(ref: InstanceRef, options: { graceMs: number; signal: AbortSignal }): Promise<void> {
@@ -102,15 +104,19 @@ class FakeDriver implements Driver {
     });
   }
 
-  async #do<T>(
+  #do<T>(
     verb: FakeVerb,
     doing: string,
     signal: AbortSignal,
     effect: () => T | Promise<T>,
   ): Promise<T> {
+    return this.#tell(doing, signal, () => this.#runtime.attempt(verb, signal, effect));
+  }
+
+  async #tell<T>(doing: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     try {
       signal.throwIfAborted();
-      return await this.#runtime.attempt(verb, signal, effect);
+      return await work();
     } catch (error) {
       if (error instanceof DriverError || !signal.aborted) throw error;
       throw cancelled(doing, signal, error);

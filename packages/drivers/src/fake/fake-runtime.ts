@@ -58,6 +58,8 @@ export class FakeRuntime {
   readonly #views = new WeakMap<FakeLife, DriverInstance>();
   readonly #delays = new Map<FakeVerb, number>();
   readonly #nextFaults = new Map<FakeVerb, FakeFault[]>();
+  /** Starts whose callers have left. */
+  readonly #abandoned = new Set<Promise<void>>();
   readonly #probableFaults = new Map<FakeVerb, { fault: FakeFault; probability: number }>();
 
   constructor(options: FakeRuntimeOptions) {
@@ -153,6 +155,17 @@ export class FakeRuntime {
     this.#changed();
   }
 
+  /** A start that goes on where its caller leaves, as real runtimes do (D5). */
+  async beginStart(ref: InstanceRef, signal: AbortSignal): Promise<void> {
+    const starting = this.attempt("start", NEVER, () => this.start(ref));
+    try {
+      await unlessLeft(starting, signal);
+    } catch (error) {
+      if (signal.aborted) this.#abandon(starting);
+      throw error;
+    }
+  }
+
   start(ref: InstanceRef): void {
     const entry = this.#require(ref, "starting");
     if (entry.life.phase === "up") return;
@@ -168,6 +181,18 @@ export class FakeRuntime {
     entry.log.open(program.output);
     this.#schedule(entry, entry.life.end.signal, program);
     this.#changed();
+  }
+
+  /** What a list shows; waits for the starts whose callers have left (D5). */
+  async listed(kind: TemplateKind, signal: AbortSignal): Promise<readonly DriverInstance[]> {
+    while (this.#abandoned.size > 0) await unlessLeft(Promise.all(this.#abandoned), signal);
+    return this.instances(kind);
+  }
+
+  #abandon(starting: Promise<void>): void {
+    // Nobody is left to be told how it ends.
+    const ending = starting.catch(() => {}).finally(() => this.#abandoned.delete(ending));
+    this.#abandoned.add(ending);
   }
 
   /** Asks it to end; false where it does not listen. */
@@ -269,5 +294,20 @@ export class FakeRuntime {
     for (const listener of this.#listeners) listener();
   }
 }
+
+/** What the work comes to, unless the signal fires first. */
+async function unlessLeft<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const left = Promise.withResolvers<never>();
+  const leave = () => left.reject(signal.reason);
+  signal.addEventListener("abort", leave, { once: true });
+  try {
+    return await Promise.race([work, left.promise]);
+  } finally {
+    signal.removeEventListener("abort", leave);
+  }
+}
+
+/** The signal of work that nothing breaks off. */
+const NEVER = new AbortController().signal;
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

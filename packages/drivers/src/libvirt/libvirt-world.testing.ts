@@ -40,6 +40,7 @@ export const virsh = async (...args: string[]): Promise<string> =>
 export class LibvirtWorld implements ContractWorld {
   readonly output = PROMPT;
   readonly console = { input: "\necho A$((40+2))B\n", shows: "A42B" };
+  readonly startMs = 1500;
   readonly patienceMs = 60_000;
   readonly folder: string;
   readonly #image: Image;

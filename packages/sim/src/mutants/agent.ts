@@ -89,4 +89,16 @@ export const AGENT_MUTATIONS: readonly Mutation[] = [
       ),
     ],
   },
+  {
+    name: "a driver lists as ended what its runtime is still starting",
+    invariant: "I2",
+    seed: 2016,
+    patches: [
+      replaced(
+        "drivers/src/fake/fake-runtime.ts",
+        "while (this.#abandoned.size > 0)",
+        "while (this.#abandoned.size < 0)",
+      ),
+    ],
+  },
 ];
