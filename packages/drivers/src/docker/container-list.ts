@@ -11,11 +11,12 @@
  *     the status text of one that ended tells for how long. That of one without a network changes
  *     with every second; while the daemon tells of starts, their number stands in for it.
  *  L4 The daemon goes on with a start whose caller has left, and its list shows nothing of that. It
- *     lets nobody inspect the container until it is through, so an inspection tells (D5).
+ *     lets nobody inspect the container until it is through, so an inspection tells (D5). Where
+ *     none is answered for long, the container is listed as running: others must not wait for it.
  */
 import type { ContainerInfo } from "dockerode";
-import type { DriverInstance } from "../driver.ts";
-import { ownerFilter } from "./container-labels.ts";
+import { DriverError, type DriverInstance } from "../driver.ts";
+import { identityOf, ownerFilter } from "./container-labels.ts";
 import { instanceOf } from "./container-view.ts";
 import type { DockerEngine } from "./docker-engine.ts";
 
@@ -23,6 +24,8 @@ type Answer = { readonly shown: string; readonly instance: DriverInstance };
 
 /** Inspections in flight: each costs the daemon 0.6 ms (measured), and it has other callers. */
 const MAX_INSPECTIONS = 8;
+/** Most starts and ends are through by then, on a slow disk too. */
+const INSPECTION_PATIENCE_MS = 2_000;
 
 export class ContainerList {
   readonly #engine: DockerEngine;
@@ -67,10 +70,9 @@ export class ContainerList {
     const inspectAll = async () => {
       for (const container of pending) {
         const shown = this.#shownOf(container);
-        const answer = known.get(container.Id);
-        const isCurrent = answer?.shown === shown;
-        const instance = isCurrent ? answer.instance : await this.#inspect(container.Id, signal);
-        if (instance !== undefined) answers.set(container.Id, { shown, instance });
+        const last = known.get(container.Id);
+        const answer = last?.shown === shown ? last : await this.#look(container, shown, signal);
+        if (answer !== undefined) answers.set(container.Id, answer);
       }
     };
     await Promise.all(Array.from({ length: MAX_INSPECTIONS }, inspectAll));
@@ -95,11 +97,34 @@ export class ContainerList {
   }
 
   /** Undefined where it is not EVM's, or was removed since. */
-  async #inspect(id: string, signal: AbortSignal): Promise<DriverInstance | undefined> {
-    const container = await this.#engine.inspect(id, `inspecting container ${id}`, signal);
-    return container === undefined ? undefined : instanceOf(container, this.#owner);
+  async #look(
+    { Id, Labels }: ContainerInfo,
+    shown: string,
+    signal: AbortSignal,
+  ): Promise<Answer | undefined> {
+    try {
+      const doing = `inspecting container ${Id}`;
+      const container = await this.#engine.inspect(Id, doing, signal, INSPECTION_PATIENCE_MS);
+      const instance = container && instanceOf(container, this.#owner);
+      return instance && { shown, instance };
+    } catch (error) {
+      const isBusy = error instanceof DriverError && error.code === "cancelled";
+      if (!isBusy || signal.aborted) throw error;
+      const identity = identityOf(Labels, this.#owner);
+      return identity && { shown: AT_WORK, instance: { ...identity, ...RUNNING } };
+    }
   }
 }
+
+/** What no list shows: it is looked at again every time. */
+const AT_WORK = "";
+const RUNNING = {
+  state: "running",
+  exit: undefined,
+  reason: undefined,
+  startedAt: undefined,
+  address: undefined,
+} as const;
 
 const byRef = (a: DriverInstance, b: DriverInstance): number =>
   a.name === b.name ? a.incarnation - b.incarnation : a.name < b.name ? -1 : 1;

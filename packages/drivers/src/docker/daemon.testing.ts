@@ -79,6 +79,14 @@ export class TestDaemon implements AsyncDisposable {
     await once(child, "exit");
   }
 
+  /** Keeps Docker from starting and ending anything; returns what lets it go on. */
+  async freezeContainerd(): Promise<() => void> {
+    const pidFile = join(this.#directory, "exec-root/containerd/containerd.pid");
+    const pid = Number(await readFile(pidFile, "utf8"));
+    process.kill(pid, "SIGSTOP");
+    return () => process.kill(pid, "SIGCONT");
+  }
+
   /** Kills the daemon, which comes back without the memory that this container runs. */
   async forget(name: string): Promise<void> {
     const id = await this.cli("inspect", "--format", "{{.Id}}", name);

@@ -75,6 +75,25 @@ test("once the end of a container is told, the list shows it", async () => {
   await watching;
 });
 
+test("the list waits long for none that Docker is at work on", async () => {
+  const other = await up({});
+  const spec = await prepare({});
+  await driver.list(signal);
+  const goOn = await daemon.freezeContainerd();
+  try {
+    const cut = new AbortController();
+    const starting = driver.start(spec, cut.signal);
+    await systemClock.sleep(300, signal);
+    cut.abort();
+    await expect(starting).rejects.toMatchObject({ code: "cancelled" });
+    expect(await shown(spec)).toMatchObject({ state: "running", startedAt: undefined });
+    expect(await shown(other)).toMatchObject({ state: "ready" });
+  } finally {
+    goOn();
+  }
+  await vi.waitFor(async () => expect(await shown(spec)).toMatchObject({ state: "ready" }));
+});
+
 test("a command that is not in the image ends at once, and says so", async () => {
   const spec = await up({ command: ["/no/such/program"] });
   await vi.waitFor(async () => {

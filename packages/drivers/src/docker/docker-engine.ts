@@ -58,9 +58,14 @@ export class DockerEngine {
     container: string,
     doing: string,
     signal: AbortSignal,
+    deadlineMs?: number,
   ): Promise<ContainerInspectInfo | undefined> {
-    const inspected = await this.call(doing, signal, (docker, abortSignal) =>
-      docker.getContainer(container).inspect({ abortSignal }).catch(alreadySo(404)),
+    const inspected = await this.call(
+      doing,
+      signal,
+      (docker, abortSignal) =>
+        docker.getContainer(container).inspect({ abortSignal }).catch(alreadySo(404)),
+      deadlineMs,
     );
     return inspected ?? undefined;
   }
