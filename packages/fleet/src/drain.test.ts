@@ -119,7 +119,7 @@ describe("a drain", () => {
     expect(stuck.waiting[0]?.refusals[0]?.text).toContain("h2 is cordoned");
   });
 
-  test("never breaks maxUnavailable, whatever else is updated, drained or cordoned", () => {
+  test("never breaks maxUnavailable, whatever is updated, drained, cordoned or unreported", () => {
     const at = fc.constantFrom("h1", "h2", "h3", "h4").map(hostName);
     const command = fc.oneof(
       { weight: 3, arbitrary: fc.record({ kind: fc.constant("plan" as const) }) },
@@ -136,6 +136,7 @@ describe("a drain", () => {
         }),
       },
       fc.record({ kind: fc.constant("template" as const) }),
+      fc.record({ kind: fc.constant("report lost" as const), at }),
     );
     const commands = fc.array(command, { minLength: 10, maxLength: 60, size: "max" });
     fc.assert(
@@ -155,7 +156,10 @@ describe("a drain", () => {
             case "template": {
               const template = cluster.newTemplate();
               cluster.change("web", (record) => ({ ...record, template }));
+              break;
             }
+            case "report lost":
+              cluster.loseReport(one.at);
           }
           expect(cluster.running().length).toBeGreaterThanOrEqual(9 - maxUnavailable);
         }

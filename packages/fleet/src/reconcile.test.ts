@@ -554,6 +554,26 @@ describe("orders and what is really there", () => {
     expect(written(made)).toEqual(["h1: web-0000.1 stop", "h2: web-0000.2 run"]);
   });
 
+  test("what a host does not report yet may be ready: only a restart ends it before", () => {
+    const update = anUpdatePolicy({ maxUnavailable: 2 });
+    const entries = [anEntry(), anEntry({ index: 1 }), anEntry({ index: 2 })];
+    const mute = (over: Partial<HostView> = {}) =>
+      host("h1", entries, [], { report: undefined, ...over });
+    const drained = [mute({ admin: "draining" }), aHost("h2")];
+    const draining = plan([aFleet({ replicas: 3, update })], drained);
+    const updated = plan([changed({ replicas: 3, update })], [mute(), aHost("h2")]);
+    for (const made of [draining, updated]) {
+      expect(made.orders).toEqual([]);
+      expect(reasons(made)).toEqual(
+        [0, 1, 2].map(
+          (at) => `web-000${at}: runs on, as h1 has not reported yet what is ready there`,
+        ),
+      );
+    }
+    const restarted = plan([wish({ minIncarnation: 2 })], [mute(), aHost("h2")]);
+    expect(written(restarted)[0]).toContain("web-0000.1 stop");
+  });
+
   test("the next incarnation is above every one ordered or reported anywhere (I1)", () => {
     const ordered = host("h1", [anEntry({ incarnation: 3 })], [], { liveness: "lost" });
     const reported = (incarnation: number) =>

@@ -174,6 +174,11 @@ export class SimulatedCluster {
     this.orders.delete(host.view.name);
   }
 
+  /** The store forgets what a host told it. */
+  loseReport(name: HostName): void {
+    this.#reports.delete(name);
+  }
+
   /** What every host goes by becomes what is stored. */
   restoreOrders(): void {
     for (const { view, orders } of this.hosts) {

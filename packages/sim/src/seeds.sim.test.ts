@@ -26,6 +26,7 @@ const FOUND: readonly Found[] = [
   [31091, "an outage that ended within another was taken for one that went on (calm)"],
   [31456, "the oracle did not know that what its driver did not list was not seen to run (calm)"],
   [56420, "what was still being started for a killed agent was taken for ended (I2)"],
+  [56667, "a drain ended all at once on a host whose report was lost with all data (availability)"],
 ];
 /** The same, in worlds that lose their control state. */
 const FOUND_IN_LOSS: readonly Found[] = [

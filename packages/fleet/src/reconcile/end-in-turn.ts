@@ -10,9 +10,10 @@ export type Candidate = Ending & { readonly isAvailable: boolean };
 
 /**
  * Ends instances that are to be replaced, restarted or moved, as many at once as the fleet's update
- * policy bears. Those that are not ready cost nothing, so they go first; a restart is one instance
- * that an operator named, so it waits for no turn. None is ended that has nowhere to go, and no
- * room is counted on twice.
+ * policy bears. Those that are not ready cost nothing, so they go first; but where a host has not
+ * reported, as after the loss of all data, any may be ready. A restart is one instance that an
+ * operator named, so it waits for no turn. None is ended that has nowhere to go, and no room is
+ * counted on twice.
  */
 export function endInTurn(work: Work, demands: Demands, fleet: SettledFleet): void {
   const { record, candidates } = fleet;
@@ -22,6 +23,11 @@ export function endInTurn(work: Work, demands: Demands, fleet: SettledFleet): vo
   const inTurn = [...candidates].sort((a, b) => Number(a.isAvailable) - Number(b.isAvailable));
   for (const candidate of inTurn) {
     const { entry, cause, isAvailable } = candidate;
+    const { view } = entry.host;
+    if (view.report === undefined && cause !== "restart") {
+      wait(work, entry.member, `runs on, as ${view.name} has not reported yet what is ready there`);
+      continue;
+    }
     if (isAvailable && cause !== "restart" && unavailable >= maxUnavailable) {
       const state = `${unavailable} not ready, at most ${maxUnavailable} may be`;
       wait(work, entry.member, `waits for its turn to be ${DONE[cause]}: ${state}`);
