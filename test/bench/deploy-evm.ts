@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
-import { GUEST_MEMORY_MIB, GUEST_UP, guestCmdline, guestFile } from "../support/guest.ts";
+import { addGuest, GUEST_IMAGE, GUEST_MEMORY_MIB, GUEST_UP } from "../support/guest.ts";
 import { CONTAINER_FLEET, DISK_GIB, type Size, type Times, VM_FLEET } from "./deploy-model.ts";
 import { DOCKER_SOCKET_PATH, isObject } from "./support/docker-api.ts";
 
@@ -45,7 +45,7 @@ export class EvmDev implements AsyncDisposable {
     const dev = new EvmDev(cli, signal);
     try {
       dev.#api = await dev.#address();
-      await dev.#addImage();
+      await dev.#evm(addGuest());
       return dev;
     } catch (error) {
       await dev[Symbol.asyncDispose]();
@@ -97,14 +97,6 @@ export class EvmDev implements AsyncDisposable {
     throw new Error("evm dev ended before it was up");
   }
 
-  async #addImage(): Promise<void> {
-    await this.#evm([
-      ...["images", "add", "micro", "--disk", guestFile("disk.qcow2")],
-      ...["--kernel", guestFile("vmlinuz"), "--initrd", guestFile("initrd.img")],
-      ...["--cmdline", guestCmdline()],
-    ]);
-  }
-
   /** When the last instance of each fleet became ready, in milliseconds since 1970. */
   async #readySince(): Promise<ReadonlyMap<string, number>> {
     const answer: unknown = JSON.parse(await this.#evm(["--json", "ps"]));
@@ -141,7 +133,7 @@ function fleets({ vms, containers }: Size): string {
   const vm = {
     name: VM_FLEET,
     replicas: vms,
-    vm: { image: "micro", readyWhenConsoleShows: GUEST_UP.trim() },
+    vm: { image: GUEST_IMAGE, readyWhenConsoleShows: GUEST_UP.trim() },
     resources: { vcpus: 1, memoryMib: GUEST_MEMORY_MIB, diskGib: DISK_GIB },
   };
   const container = {

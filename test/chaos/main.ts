@@ -6,10 +6,13 @@ import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { setup } from "../e2e/setup.ts";
 import { runLong } from "./support/long.ts";
+import { RACK, VM_RACK } from "./support/scenes.ts";
 
 const USAGE = `usage: npm run chaos                                      the scenarios, one by one
-       npm run chaos -- --long [--seed N] [--minutes N]  what a seed breaks, for N minutes (10)
+       npm run chaos -- --long [--vms] [--seed N] [--minutes N]
+                                                          what a seed breaks, for N minutes (10)
 
+With --vms there are fewer hosts, which run VMs beside containers.
 The same seed breaks the same things in the same order. Needs root and what scripts/setup installs.
 `;
 
@@ -17,6 +20,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       long: { type: "boolean", default: false },
+      vms: { type: "boolean", default: false },
       seed: { type: "string" },
       minutes: { type: "string", default: "10" },
       help: { type: "boolean", default: false },
@@ -33,7 +37,7 @@ async function main(): Promise<number> {
   setup();
   const seed = wholeNumber("seed", values.seed ?? String(Date.now() % 100_000));
   const minutes = wholeNumber("minutes", values.minutes);
-  return (await runLong({ seed, minutes })) ? 0 : 1;
+  return (await runLong(values.vms ? VM_RACK : RACK, { seed, minutes })) ? 0 : 1;
 }
 
 function wholeNumber(name: string, text: string): number {

@@ -3,17 +3,16 @@
  * the while somebody changes fleets, and an eye sees what really runs on every host.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { describeIf, docker, natsServer, root, wallClock } from "../support/requires.ts";
 import { run } from "../support/run.ts";
 import type { HostNode } from "../support/world/parts.ts";
-import { Chaos, FLEETS, SIZES } from "./support/chaos.ts";
+import type { Chaos } from "./support/chaos.ts";
+import { chaosOn } from "./support/chaos-on.ts";
 import { streamLeader } from "./support/nats-streams.ts";
 import { ordersIn } from "./support/orders.ts";
-
-/** Of what the one who changes fleets does. */
-const SEED = 1;
+import { RACK } from "./support/scenes.ts";
 
 /** A lease of 6 s, a margin of 1.5 s, and 2.5 s to plan, order and start. */
 const LOST_HOST_BOUND_MS = 10_000;
@@ -33,46 +32,14 @@ const HOUR_S = 3_600;
 describeIf([root, docker, natsServer, wallClock], "a rack on which things break", () => {
   let chaos: Chaos;
 
-  beforeAll(async () => {
-    chaos = await Chaos.start(SEED);
+  chaosOn(RACK, (started) => {
+    chaos = started;
   });
-  beforeEach(({ task }) => chaos.note(task.name));
-  afterEach(async ({ task }) => {
-    if (task.result?.state === "fail") console.log(`see ${await chaos.keepLogs()}`);
-    chaos.note("all faults end");
-    await chaos.heal("everything runs after a scenario");
-  });
-  afterAll(async () => {
-    console.log(chaos.measurements.describe());
-    await chaos[Symbol.asyncDispose]();
-  });
-
-  const measure = <T>(
-    what: string,
-    boundMs: number,
-    sinceMs: number,
-    look: () => Promise<T | undefined> | T | undefined,
-  ): Promise<T> =>
-    chaos.measurements.measure({ what, boundMs, sinceMs }, look, () => chaos.eye.alive());
 
   const isRunning = (instances: readonly string[]): true | undefined => {
     const running = new Set(chaos.eye.alive().map(({ instance }) => instance));
     return instances.every((instance) => running.has(instance)) ? true : undefined;
   };
-
-  /** What of a fleet runs on a host. */
-  const on = (host: HostNode, fleet: string): readonly string[] =>
-    chaos
-      .alive(fleet)
-      .filter((one) => one.host === host.name)
-      .map(({ instance }) => instance);
-
-  /** What of a fleet runs on other hosts. */
-  const besides = (host: HostNode, fleet: string): readonly string[] =>
-    chaos
-      .alive(fleet)
-      .filter((one) => one.host !== host.name)
-      .map(({ instance }) => instance);
 
   const includes = (all: readonly string[], some: readonly string[]): true | undefined =>
     some.every((one) => all.includes(one)) ? true : undefined;
@@ -81,7 +48,9 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
     Math.max(...(await chaos.client.statuses()).map((status) => Number(status.epoch)), 0);
 
   const anotherLeads = (what: string, boundMs: number, sinceMs: number, before: number) =>
-    measure(what, boundMs, sinceMs, async () => ((await epoch()) > before ? true : undefined));
+    chaos.measure(what, boundMs, sinceMs, async () =>
+      (await epoch()) > before ? true : undefined,
+    );
 
   const dockerOn = (host: HostNode, ...words: readonly string[]): Promise<string> =>
     run("docker", "--host", `unix://${host.dockerSocket}`, ...words);
@@ -91,9 +60,9 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
     const host = chaos.hostOf(fleet);
     const victim = chaos.alive(fleet).find((one) => one.host === host.name);
     if (victim === undefined) throw new Error(`nothing of ${fleet} runs on ${host.name}`);
-    await dockerOn(host, "kill", victim.container);
+    await dockerOn(host, "kill", victim.id);
     const sinceMs = performance.now();
-    await measure(what, 500, sinceMs, () =>
+    await chaos.measure(what, 500, sinceMs, () =>
       chaos.alive(fleet).some((one) => one.instance === victim.instance && one.pid !== victim.pid)
         ? true
         : undefined,
@@ -125,11 +94,11 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
 
   test("a host loses its power: what shall restart runs elsewhere, the rest waits", async () => {
     const host = chaos.hostOf("data");
-    const [web, exam, data] = ["web", "exam", "data"].map((fleet) => on(host, fleet));
+    const [web, exam, data] = ["web", "exam", "data"].map((fleet) => chaos.on(host, fleet));
     const kept = await containersOf(host);
     const sinceMs = performance.now();
     await host.machine.powerOff();
-    await measure("a dead host's instances run elsewhere", LOST_HOST_BOUND_MS, sinceMs, () =>
+    await chaos.measure("a dead host's instances run elsewhere", LOST_HOST_BOUND_MS, sinceMs, () =>
       isRunning([...(web ?? []), ...(exam ?? [])]),
     );
     expect(chaos.alive("data").filter(({ instance }) => data?.includes(instance))).toEqual([]);
@@ -142,58 +111,61 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
     await chaos.heal("everything runs after a dead host came back");
     // Nothing was destroyed, and what had waited goes on with the disk that it had.
     expect(await containersOf(host)).toEqual(expect.arrayContaining([...kept]));
-    expect(on(host, "data")).toEqual(data);
+    expect(chaos.on(host, "data")).toEqual(data);
   });
 
   test("a host is cut off: it keeps what it shall keep, and stops what it shall stop", async () => {
     const host = chaos.hostOf("exam");
-    const [web, exam, data] = ["web", "exam", "data"].map((fleet) => on(host, fleet));
+    const [web, exam, data] = ["web", "exam", "data"].map((fleet) => chaos.on(host, fleet));
     const sinceMs = performance.now();
     await host.machine.cut();
-    await measure("a host cut off stops what it shall", ISOLATION_BOUND_MS, sinceMs, () =>
-      on(host, "exam").length === 0 ? true : undefined,
+    await chaos.measure("a host cut off stops what it shall", ISOLATION_BOUND_MS, sinceMs, () =>
+      chaos.on(host, "exam").length === 0 ? true : undefined,
     );
-    await measure("its instances run elsewhere", LOST_HOST_BOUND_MS, sinceMs, () =>
+    await chaos.measure("its instances run elsewhere", LOST_HOST_BOUND_MS, sinceMs, () =>
       includes(
-        [...besides(host, "web"), ...besides(host, "exam")],
+        [...chaos.besides(host, "web"), ...chaos.besides(host, "exam")],
         [...(web ?? []), ...(exam ?? [])],
       ),
     );
-    expect(on(host, "web")).toEqual(web);
-    expect(on(host, "data")).toEqual(data);
+    expect(chaos.on(host, "web")).toEqual(web);
+    expect(chaos.on(host, "data")).toEqual(data);
 
     const mendedAtMs = performance.now();
     await host.machine.mend();
-    await measure("older incarnations are stopped after a cut", 10_000, mendedAtMs, () =>
-      on(host, "web").length === 0 ? true : undefined,
+    await chaos.measure("older incarnations are stopped after a cut", 10_000, mendedAtMs, () =>
+      chaos.on(host, "web").length === 0 ? true : undefined,
     );
-    expect(on(host, "data")).toEqual(data);
+    expect(chaos.on(host, "data")).toEqual(data);
   });
 
   for (const direction of ["incoming", "outgoing"] as const) {
     test(`a host is cut off one way (${direction}), and counts as lost all the same`, async () => {
       const host = chaos.hostOf("exam");
-      const exam = on(host, "exam");
+      const exam = chaos.on(host, "exam");
       const sinceMs = performance.now();
       await host.machine.cut({ direction });
-      await measure(`elsewhere, ${direction} cut`, LOST_HOST_BOUND_MS, sinceMs, () =>
-        includes(besides(host, "exam"), exam),
+      await chaos.measure(`elsewhere, ${direction} cut`, LOST_HOST_BOUND_MS, sinceMs, () =>
+        includes(chaos.besides(host, "exam"), exam),
       );
     });
   }
 
   test("an agent freezes for longer than its lease, and stops what runs twice", async () => {
     const host = chaos.hostOf("exam");
-    const exam = on(host, "exam");
+    const exam = chaos.on(host, "exam");
     const sinceMs = performance.now();
     host.agent.freeze();
-    await measure("a frozen host's instances run elsewhere", LOST_HOST_BOUND_MS, sinceMs, () =>
-      includes(besides(host, "exam"), exam),
+    await chaos.measure(
+      "a frozen host's instances run elsewhere",
+      LOST_HOST_BOUND_MS,
+      sinceMs,
+      () => includes(chaos.besides(host, "exam"), exam),
     );
     const thawedAtMs = performance.now();
     host.agent.thaw();
-    await measure("it stops them when it wakes", 3_000, thawedAtMs, () =>
-      on(host, "exam").length === 0 ? true : undefined,
+    await chaos.measure("it stops them when it wakes", 3_000, thawedAtMs, () =>
+      chaos.on(host, "exam").length === 0 ? true : undefined,
     );
     chaos.excuse(host, sinceMs);
   });
@@ -251,7 +223,7 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
     const [near, far] = chaos.world.coordinators;
     if (near === undefined || far === undefined) throw new Error("there are too few coordinators");
     await far.machine.cut({ from: chaos.world.nats.map(({ machine }) => machine) });
-    const size = SIZES["web"] ?? 0;
+    const size = chaos.sizeOf("web");
     const grown = await chaos.client.scale("web", size + 1, near.id);
     expect(grown.outcome).toMatchObject({ kind: "ok" });
     // It remembers that size, and must not take it for what is.
@@ -267,7 +239,7 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
     const before = chaos.lives("web", "exam", "data");
     const sinceMs = performance.now();
     await victim.server.kill();
-    await measure(
+    await chaos.measure(
       "a write goes through without that server",
       STREAM_BOUND_MS,
       sinceMs,
@@ -282,14 +254,17 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
     await Promise.all(chaos.world.nats.map(({ server }) => server.kill()));
     const sinceMs = performance.now();
     await crashOne("web", "a crashed container runs again without NATS");
-    await measure("what shall not run without a lease stops", ISOLATION_BOUND_MS, sinceMs, () =>
-      chaos.alive("exam").length === 0 ? true : undefined,
+    await chaos.measure(
+      "what shall not run without a lease stops",
+      ISOLATION_BOUND_MS,
+      sinceMs,
+      () => (chaos.alive("exam").length === 0 ? true : undefined),
     );
     await delay(sinceMs + OUTAGE_MS - performance.now());
     expect(chaos.lives("data")).toEqual(before);
     const backAtMs = performance.now();
     await Promise.all(chaos.world.nats.map(({ server }) => server.start()));
-    await measure(
+    await chaos.measure(
       "a write goes through after NATS came back",
       STREAM_BOUND_MS,
       backAtMs,
@@ -309,7 +284,12 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
     const before = chaos.lives("web", "exam", "data");
     await victim.machine.fillDisk();
     const sinceMs = performance.now();
-    await measure("a write goes through with a full disk", STREAM_BOUND_MS, sinceMs, acknowledged);
+    await chaos.measure(
+      "a write goes through with a full disk",
+      STREAM_BOUND_MS,
+      sinceMs,
+      acknowledged,
+    );
     await delay(QUIET_MS);
     expect(chaos.lives("web", "exam", "data")).toEqual(before);
   });
@@ -320,7 +300,7 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
     const web = chaos.alive("web").map(({ instance, incarnation }) => [instance, incarnation]);
     await Promise.all(nats.map(({ machine }) => machine.fillDisk()));
     const sinceMs = performance.now();
-    await measure("writes are no longer acknowledged", OUTAGE_MS, sinceMs, async () =>
+    await chaos.measure("writes are no longer acknowledged", OUTAGE_MS, sinceMs, async () =>
       (await acknowledged()) === undefined ? true : undefined,
     );
     await crashOne("web", "a crashed container runs again with NATS' disks full");
@@ -329,7 +309,7 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
     const backAtMs = performance.now();
     await chaos.world.heal();
     const what = "a write goes through after NATS' disks have room";
-    await measure(what, STREAM_BOUND_MS, backAtMs, acknowledged);
+    await chaos.measure(what, STREAM_BOUND_MS, backAtMs, acknowledged);
     await chaos.settled("everything runs after NATS' disks have room", backAtMs);
     expect(chaos.lives("data")).toEqual(before);
     expect(chaos.alive("web").map(({ instance, incarnation }) => [instance, incarnation])).toEqual(
@@ -374,10 +354,8 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
     expect(breaches).toEqual([]);
   });
 
-  const acknowledged = async (): Promise<true | undefined> => {
-    const { outcome } = await chaos.client.apply(FLEETS.web, SIZES["web"] ?? 0);
-    return outcome.kind === "ok" ? true : undefined;
-  };
+  const acknowledged = async (): Promise<true | undefined> =>
+    (await chaos.isAcknowledged()) ? true : undefined;
 
   /** Ids of the scenarios' containers there, running or not. */
   const containersOf = async (host: HostNode): Promise<readonly string[]> => {

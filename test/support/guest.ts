@@ -12,5 +12,18 @@ export const GUEST_UP = "EVM-GUEST-UP ";
 export const guestFile = (name: "vmlinuz" | "initrd.img" | "disk.qcow2" | "cmdline"): string =>
   fileURLToPath(new URL(`../../tools/guest/${name}`, import.meta.url));
 
+/** What it is called in a catalog. */
+export const GUEST_IMAGE = "micro";
+
+/** The words for `evm` that add it to the catalog. @param disk the options that name its disk */
+export const addGuest = (
+  name = GUEST_IMAGE,
+  disk: readonly string[] = ["--disk", guestFile("disk.qcow2")],
+): readonly string[] => [
+  ...["images", "add", name, ...disk],
+  ...["--kernel", guestFile("vmlinuz"), "--initrd", guestFile("initrd.img")],
+  ...["--cmdline", guestCmdline()],
+];
+
 /** The kernel command line that makes it boot fast. */
 export const guestCmdline = (): string => readFileSync(guestFile("cmdline"), "utf8").trim();

@@ -135,14 +135,14 @@ export class EvmRack implements AsyncDisposable {
 
   async update(containers: number, atOnce: number): Promise<number> {
     await this.#declare(containers, atOnce);
-    const old = new Set(this.#alive().map(({ container }) => container));
+    const old = new Set(this.#alive().map(({ id }) => id));
     this.#version += 1;
     const fleet = { name: FLEET, replicas: containers, atOnce, version: this.#version };
     return await timed(async () => {
       await this.#client.apply(fleet);
       await this.#until("all are new", () => {
         const alive = this.#alive();
-        return alive.length === containers && alive.every((one) => !old.has(one.container));
+        return alive.length === containers && alive.every((one) => !old.has(one.id));
       });
     });
   }

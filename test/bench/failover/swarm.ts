@@ -87,7 +87,7 @@ export class SwarmRack implements AsyncDisposable {
       if (other !== host) await this.#availability(other.name, "drain");
     }
     await using times = new DockerTimes(socketOf(host));
-    await this.#docker(host, "kill", "--signal", "KILL", before.container);
+    await this.#docker(host, "kill", "--signal", "KILL", before.id);
     const { diedMs, startedMs } = await times.next();
     for (const { name } of this.#world.hosts) await this.#availability(name, "active");
     return startedMs - diedMs;
@@ -154,7 +154,7 @@ export class SwarmRack implements AsyncDisposable {
   async update(containers: number, atOnce: number): Promise<number> {
     await this.#declare(containers);
     this.#version += 1;
-    const old = new Set(this.#eye.alive().map(({ container }) => container));
+    const old = new Set(this.#eye.alive().map(({ id }) => id));
     return await timed(async () => {
       await this.#docker(
         this.#manager(),
@@ -164,7 +164,7 @@ export class SwarmRack implements AsyncDisposable {
       );
       await this.#until("all are new", () => {
         const alive = this.#eye.alive();
-        return alive.length === containers && alive.every((one) => !old.has(one.container));
+        return alive.length === containers && alive.every((one) => !old.has(one.id));
       });
     });
   }

@@ -5,6 +5,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { SeededRandom } from "../../../packages/sim/src/seeded-random.ts";
 import { eventually } from "../../support/eventually.ts";
+import { addGuest } from "../../support/guest.ts";
+import { run } from "../../support/run.ts";
 import { type Alive, Eye } from "../../support/world/eye.ts";
 import type { CoordinatorNode, HostNode } from "../../support/world/parts.ts";
 import { createWorld, type World } from "../../support/world/world.ts";
@@ -16,17 +18,20 @@ import { describeOperation } from "./history.ts";
 import { Measurements } from "./measurements.ts";
 import { areStreamsCurrent } from "./nats-streams.ts";
 
-/** Fleets that stay as they are, to be looked at while things break. */
-export const FLEETS = {
-  web: { name: "web" },
-  exam: { name: "exam", onIsolation: "stop" },
-  data: { name: "data", onHostLoss: "wait" },
-} as const satisfies Record<string, FleetPolicy>;
+/** Where things break, and the fleets there that stay as they are, to be looked at meanwhile. */
+export type Scene = {
+  readonly hosts: number;
+  readonly hasVms: boolean;
+  readonly fleets: readonly (FleetPolicy & { readonly size: number })[];
+};
 
-export const SIZES: Readonly<Record<string, number>> = { web: 4, exam: 4, data: 4 };
+/** In every scene. */
+const WEB: FleetPolicy = { name: "web" };
 
 /** A little more than there is between two heartbeats. */
 const HEARTBEAT_MS = 1_200;
+
+const EVM = fileURLToPath(new URL("../../../dist/evm.mjs", import.meta.url));
 
 /** Of the last run that failed. */
 const LOGS = fileURLToPath(new URL("../../results/chaos", import.meta.url));
@@ -44,11 +49,13 @@ export class Chaos implements AsyncDisposable {
   readonly measurements = new Measurements();
   readonly #notes: string[] = [];
   readonly #excuses: Excuse[] = [];
+  readonly #scene: Scene;
   readonly #busy: Busy;
   readonly #resources: AsyncDisposableStack;
 
-  private constructor(world: World, seed: number, resources: AsyncDisposableStack) {
+  private constructor(world: World, scene: Scene, seed: number, resources: AsyncDisposableStack) {
     this.world = world;
+    this.#scene = scene;
     this.eye = resources.use(new Eye(world.hosts));
     this.client = resources.use(new Client(world.coordinators));
     this.#busy = resources.use(new Busy(this.client, new SeededRandom(seed).fork("busy")));
@@ -56,15 +63,15 @@ export class Chaos implements AsyncDisposable {
   }
 
   /** @param seed of what the one who changes fleets does */
-  static async start(seed: number): Promise<Chaos> {
+  static async start(seed: number, scene: Scene): Promise<Chaos> {
     const resources = new AsyncDisposableStack();
     try {
-      const world = resources.use(await createWorld({ hosts: 4 }));
-      const chaos = new Chaos(world, seed, resources);
+      const { hosts, hasVms, fleets } = scene;
+      const world = resources.use(await createWorld({ hosts, hasVms }));
+      const chaos = new Chaos(world, scene, seed, resources);
       await chaos.calm();
-      for (const policy of Object.values(FLEETS)) {
-        await chaos.client.declare(policy, SIZES[policy.name] ?? 0);
-      }
+      if (hasVms) await chaos.#addGuest();
+      for (const { size, ...policy } of fleets) await chaos.client.declare(policy, size);
       await chaos.settled("everything runs after the start");
       await chaos.calm();
       // Docker starts a container through processes that are gone by then.
@@ -87,6 +94,28 @@ export class Chaos implements AsyncDisposable {
   /** What of a fleet is alive. */
   alive(fleet: string): readonly Alive[] {
     return this.eye.alive().filter((one) => one.fleet === fleet);
+  }
+
+  /** What of a fleet runs on a host. */
+  on(host: HostNode, fleet: string): readonly string[] {
+    const there = this.alive(fleet).filter((one) => one.host === host.name);
+    return there.map(({ instance }) => instance);
+  }
+
+  /** What of a fleet runs on other hosts. */
+  besides(host: HostNode, fleet: string): readonly string[] {
+    const elsewhere = this.alive(fleet).filter((one) => one.host !== host.name);
+    return elsewhere.map(({ instance }) => instance);
+  }
+
+  /** Waits for what EVM promises within a time, and notes how long it took. */
+  measure<T>(
+    what: string,
+    boundMs: number,
+    sinceMs: number,
+    look: () => Promise<T | undefined> | T | undefined,
+  ): Promise<T> {
+    return this.measurements.measure({ what, boundMs, sinceMs }, look, () => this.eye.alive());
   }
 
   /** What runs of these fleets and where; changes with every start and every move. */
@@ -115,13 +144,15 @@ export class Chaos implements AsyncDisposable {
 
   /** Waits until the fleets that stay as they are do so: each instance runs once, and no other. */
   async settled(what: string, sinceMs = performance.now(), boundMs = SETTLE_MS): Promise<void> {
-    const state = () => this.eye.alive();
-    await this.measurements.measure({ what, boundMs, sinceMs }, () => this.#isSettled(), state);
+    await this.measure(what, boundMs, sinceMs, () => this.#isSettled());
   }
 
   #isSettled(): true | undefined {
-    const expected = Object.entries(SIZES).flatMap(([fleet, size]) => namesOf(fleet, size));
-    const running = this.eye.alive().filter(({ fleet }) => fleet in SIZES);
+    const { fleets } = this.#scene;
+    const expected = fleets.flatMap(({ name, size }) => namesOf(name, size));
+    const running = this.eye
+      .alive()
+      .filter(({ fleet }) => fleets.some(({ name }) => name === fleet));
     const names = running.map(({ instance }) => instance);
     return names.sort().join() === expected.sort().join() ? true : undefined;
   }
@@ -146,9 +177,24 @@ export class Chaos implements AsyncDisposable {
    */
   async #hears(coordinator: string): Promise<void> {
     await eventually(`${coordinator} hears the store`, async () => {
-      const { outcome } = await this.client.apply(FLEETS.web, SIZES["web"] ?? 0, coordinator);
-      return outcome.kind === "ok" ? true : undefined;
+      return (await this.isAcknowledged(coordinator)) ? true : undefined;
     });
+  }
+
+  /** Whether a write that changes nothing is acknowledged, by this coordinator or the next. */
+  async isAcknowledged(coordinator?: string): Promise<boolean> {
+    const size = this.sizeOf(WEB.name);
+    return (await this.client.apply(WEB, size, coordinator)).outcome.kind === "ok";
+  }
+
+  sizeOf(fleet: string): number {
+    return this.#scene.fleets.find(({ name }) => name === fleet)?.size ?? 0;
+  }
+
+  /** Puts the guest that VMs run into the catalog. */
+  async #addGuest(): Promise<void> {
+    const [coordinator] = this.world.coordinators;
+    await run(process.execPath, EVM, "--server", coordinator?.api ?? "", ...addGuest());
   }
 
   /** Waits until all parts know each other as well as at any time. */
@@ -187,10 +233,13 @@ export class Chaos implements AsyncDisposable {
     );
     const names = new Set(client.history.map(({ fleet }) => fleet));
     const final = new Map([...names].map((name) => [name, declared.get(name)]));
+    const exclusive = new Set(
+      this.#scene.fleets.flatMap(({ name, onIsolation }) => (onIsolation === "stop" ? name : [])),
+    );
     return [
       ...checkHistory(client.history, final),
       ...checkSightings(eye.sightings, {
-        isExclusive: (fleet) => fleet === FLEETS.exam.name || Busy.isExclusive(fleet),
+        isExclusive: (fleet) => exclusive.has(fleet) || Busy.isExclusive(fleet),
         largest: this.#largest(),
         excuses: this.#excuses,
       }),

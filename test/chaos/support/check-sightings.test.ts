@@ -17,7 +17,7 @@ const seen = (name: string): Seen => {
   const fleet = instance.slice(0, instance.lastIndexOf("-"));
   const pid = state === "dead" ? undefined : 1;
   return {
-    container: `${instance}.${incarnation}`,
+    id: `${instance}.${incarnation}`,
     pid,
     instance,
     fleet,
@@ -28,7 +28,7 @@ const seen = (name: string): Seen => {
 const look = (atMs: number, host: string, ...names: readonly string[]): Sighting => ({
   host,
   atMs,
-  seen: names.map(seen).map((one) => ({ ...one, container: `${one.container} on ${host}` })),
+  seen: names.map(seen).map((one) => ({ ...one, id: `${one.id} on ${host}` })),
 });
 
 const check = (sightings: readonly Sighting[], changed: Partial<Expectation> = {}) =>
@@ -116,8 +116,8 @@ test("a fleet that nobody asked for, and one instance too many, were not ordered
 });
 
 test("a container without marks is nobody's, unless it is seen only on its way in or out", () => {
-  const stranger: Seen = { container: "c0ffee", pid: 1, instance: "", fleet: "", incarnation: 0 };
+  const stranger: Seen = { id: "c0ffee", pid: 1, instance: "", fleet: "", incarnation: 0 };
   const at = (atMs: number): Sighting => ({ host: "a", atMs, seen: [stranger] });
   expect(check([at(0), look(200, "a")])).toEqual([]);
-  expect(check([at(0), at(200)])).toEqual(["nobody's: container c0ffee ran on a"]);
+  expect(check([at(0), at(200)])).toEqual(["nobody's: c0ffee ran on a"]);
 });

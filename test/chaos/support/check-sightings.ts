@@ -46,13 +46,13 @@ function stretchesOf(
     const before = open.get(host);
     const now = new Map<string, Stretch>();
     for (const one of seen.filter(counts)) {
-      let stretch = before?.get(one.container);
+      let stretch = before?.get(one.id);
       if (stretch === undefined || stretch.instance !== one.instance) {
         stretch = { ...one, host, fromMs: atMs, toMs: atMs };
         all.push(stretch);
       }
       stretch.toMs = atMs;
-      now.set(one.container, stretch);
+      now.set(one.id, stretch);
     }
     open.set(host, now);
   }
@@ -102,7 +102,7 @@ const overlaps = (
       same.slice(at + 1).flatMap((other) => {
         const fromMs = Math.max(one.fromMs, other.fromMs);
         const toMs = Math.min(one.toMs, other.toMs);
-        const isSame = one.container === other.container;
+        const isSame = one.id === other.id;
         return isSame || toMs < fromMs ? [] : [{ one, other, fromMs, toMs }];
       }),
     ),
@@ -125,10 +125,10 @@ function isExcused(
 
 function neverOrdered(stretches: readonly Stretch[], { largest }: Expectation): readonly string[] {
   return stretches.flatMap((stretch) => {
-    const { instance, fleet, host, container, fromMs, toMs } = stretch;
+    const { instance, fleet, host, id, fromMs, toMs } = stretch;
     if (instance === "") {
       // Seen once, it was on its way in or out.
-      return fromMs === toMs ? [] : [`nobody's: container ${container} ran on ${host}`];
+      return fromMs === toMs ? [] : [`nobody's: ${id} ran on ${host}`];
     }
     const size = largest.get(fleet) ?? 0;
     const index = Number(instance.slice(fleet.length + 1));

@@ -15,12 +15,15 @@ import {
   type Fleet as WireFleet,
   type Instance as WireInstance,
 } from "../../../packages/protocol/src/index.ts";
+import { GUEST_IMAGE, GUEST_MEMORY_MIB } from "../../support/guest.ts";
 import type { CoordinatorNode } from "../../support/world/parts.ts";
 import type { Operation, Outcome, Shown, Write } from "./history.ts";
 
-/** A fleet of idle containers, by its policies. */
+/** A fleet of idle instances, by its policies. */
 export type FleetPolicy = {
   readonly name: string;
+  /** Default: container. */
+  readonly kind?: "container" | "vm";
   /** When its host is lost; default: restart. */
   readonly onHostLoss?: "restart" | "wait";
   /** When its host is cut off; default: keep. */
@@ -40,6 +43,23 @@ const PATIENCE_MS = 60_000;
 
 /** Runs until it is asked to end, and ends at once then. Costs nothing meanwhile. */
 const IDLE = 'trap "exit 0" TERM; while :; do sleep 3600 & wait $!; done';
+
+const TEMPLATES = {
+  container: {
+    resources: { vcpuMillis: 50, memoryMib: 32, diskMib: 8 },
+    kind: {
+      case: "container" as const,
+      value: {
+        source: { case: "image" as const, value: "evm/busybox:1" },
+        command: ["sh", "-c", IDLE],
+      },
+    },
+  },
+  vm: {
+    resources: { vcpuMillis: 1000, memoryMib: GUEST_MEMORY_MIB, diskMib: 64 },
+    kind: { case: "vm" as const, value: { image: GUEST_IMAGE } },
+  },
+};
 
 /** Labels of a fleet are not part of its template: a new one replaces no instance. */
 const TAG = "tag";
@@ -195,21 +215,12 @@ function failureOf(error: unknown): Outcome {
 }
 
 function specOf(policy: FleetPolicy, { replicas, tag }: { replicas: number; tag: string }) {
-  const { name, onHostLoss, onIsolation } = policy;
+  const { name, kind = "container", onHostLoss, onIsolation } = policy;
   return {
     name,
     replicas,
     labels: { [TAG]: tag },
-    template: {
-      resources: { vcpuMillis: 50, memoryMib: 32, diskMib: 8 },
-      kind: {
-        case: "container" as const,
-        value: {
-          source: { case: "image" as const, value: "evm/busybox:1" },
-          command: ["sh", "-c", IDLE],
-        },
-      },
-    },
+    template: TEMPLATES[kind],
     // However often it is killed: that it gives up is tested elsewhere.
     restart: {
       mode: RestartMode.ALWAYS,

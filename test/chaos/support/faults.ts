@@ -19,26 +19,31 @@ export type Fault = {
 /** What breaks together, and for how long. */
 export type Round = { readonly faults: readonly Fault[]; readonly lastsMs: number };
 
+/** Of a world. */
+type Size = {
+  readonly nats: number;
+  readonly coordinators: number;
+  readonly hosts: number;
+  readonly hasVms: boolean;
+};
+
 const HOUR_S = 3_600;
 const DAY_S = 24 * HOUR_S;
 /** Shorter than a lease, and long enough for it to end and for NATS to choose new leaders. */
 const ROUND_MS = { least: 3_000, most: 25_000 } as const;
 
 /** Draws the next round for a world of this size. */
-export function drawRound(
-  random: SeededRandom,
-  size: { readonly nats: number; readonly coordinators: number; readonly hosts: number },
-): Round {
+export function drawRound(random: SeededRandom, size: Size): Round {
+  const kinds = size.hasVms ? [...KINDS, ...VM_KINDS] : KINDS;
   const count = random.pick([1, 1, 2, 2, 3]) ?? 1;
   const faults = Array.from({ length: count }, () => {
-    const draw = random.pick(KINDS);
+    const draw = random.pick(kinds);
     if (draw === undefined) throw new Error("there is no kind of fault");
     return draw(random, size);
   });
   return { faults, lastsMs: random.between(ROUND_MS.least, ROUND_MS.most) };
 }
 
-type Size = Parameters<typeof drawRound>[1];
 type Draw = (random: SeededRandom, size: Size) => Fault;
 
 const onHost =
@@ -103,6 +108,11 @@ const cuts: readonly (readonly [name: string, cut: Cut])[] = [
   ["cut off", {}],
   ["cut off from what comes in", { direction: "incoming" }],
   ["cut off from what goes out", { direction: "outgoing" }],
+];
+
+const VM_KINDS: readonly Draw[] = [
+  brief(onHost("killed libvirtd of", async ({ libvirtd }) => libvirtd && restart(libvirtd))),
+  onHost("frozen libvirtd of", ({ libvirtd }) => libvirtd?.freeze()),
 ];
 
 const KINDS: readonly Draw[] = [

@@ -1,7 +1,7 @@
 /** The long form: rounds of faults from a seed, healed and looked over after each. */
 import { setTimeout as delay } from "node:timers/promises";
 import { SeededRandom } from "../../../packages/sim/src/seeded-random.ts";
-import { Chaos } from "./chaos.ts";
+import { Chaos, type Scene } from "./chaos.ts";
 import { drawRound, type Fault, type Round } from "./faults.ts";
 
 /** Between the beginnings of faults that break together. */
@@ -9,20 +9,19 @@ const STAGGER_MS = 1_500;
 const MS_PER_MINUTE = 60_000;
 
 /** Returns whether everything was as it shall be; says what it does, and what was not. */
-export async function runLong({
-  seed,
-  minutes,
-}: {
-  readonly seed: number;
-  readonly minutes: number;
-}): Promise<boolean> {
-  console.log(`seed ${seed}, ${minutes} minutes; the same again: --long --seed ${seed}`);
-  await using chaos = await Chaos.start(seed);
+export async function runLong(
+  scene: Scene,
+  { seed, minutes }: { readonly seed: number; readonly minutes: number },
+): Promise<boolean> {
+  const vms = scene.hasVms ? " --vms" : "";
+  console.log(`seed ${seed}, ${minutes} minutes; the same again: --long${vms} --seed ${seed}`);
+  await using chaos = await Chaos.start(seed, scene);
   const random = new SeededRandom(seed).fork("faults");
   const size = {
     nats: chaos.world.nats.length,
     coordinators: chaos.world.coordinators.length,
     hosts: chaos.world.hosts.length,
+    hasVms: scene.hasVms,
   };
   const endMs = performance.now() + minutes * MS_PER_MINUTE;
   try {

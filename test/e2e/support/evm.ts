@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { guestCmdline, guestFile } from "../../support/guest.ts";
+import { addGuest } from "../../support/guest.ts";
 
 /** The file to run. */
 export const EVM = fileURLToPath(new URL("../../../dist/evm.mjs", import.meta.url));
@@ -87,12 +87,7 @@ export class Evm {
 
   /** Adds the micro guest to the catalog; `disk` replaces the options that name its disk. */
   addGuest(name: string, ...disk: readonly string[]): Promise<string> {
-    return this.ok([
-      ...["images", "add", name],
-      ...(disk.length > 0 ? disk : ["--disk", guestFile("disk.qcow2")]),
-      ...["--kernel", guestFile("vmlinuz"), "--initrd", guestFile("initrd.img")],
-      ...["--cmdline", guestCmdline()],
-    ]);
+    return this.ok(addGuest(name, disk.length > 0 ? disk : undefined));
   }
 }
 

@@ -1,18 +1,22 @@
 /**
  * Sees what really runs on every host, at every moment, and asks nobody: the kernel's control
- * groups tell which containers are alive, their settings on the disk which instances they are. So
- * it sees also where agent and dockerd are dead or frozen.
+ * groups tell which containers are alive, their settings on the disk which instances they are; its
+ * processes tell the same of VMs. So it sees also where agent, dockerd and libvirtd are dead or
+ * frozen.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { HostNode } from "./parts.ts";
 
-/** A container. */
+/** A container or a VM. */
 export type Seen = {
-  /** Docker's id. */
-  readonly container: string;
-  /** Of its first process, another one with every start; undefined: it is not alive. */
+  /** Of one container or VM, and of no other on any host. */
+  readonly id: string;
+  /**
+   * Of its first process, another one with every start; of a VM's QEMU by the number that it has on
+   * its host. Undefined: it is not alive.
+   */
   readonly pid: number | undefined;
   /** Empty where it bears no mark of EVM's. */
   readonly instance: string;
@@ -85,32 +89,44 @@ export class Eye implements AsyncDisposable {
       }),
     );
     const ids = [...new Set([...folders, ...pids.keys()])];
-    return { host: host.name, atMs, seen: ids.flatMap((id) => this.#identify(host, id, pids)) };
+    const containers = ids.flatMap((id) => this.#identify(host, id, pids));
+    return { host: host.name, atMs, seen: [...containers, ...this.#vmsOn(host)] };
   }
 
   /** The same object as before while nothing has changed; none while it is being made. */
   #identify(
     { containers }: HostNode,
-    container: string,
+    id: string,
     pids: ReadonlyMap<string, number>,
   ): readonly Seen[] {
-    const pid = pids.get(container);
-    const known = this.#known.get(container);
+    const pid = pids.get(id);
+    const known = this.#known.get(id);
     if (known !== undefined && known.pid === pid) return [known];
-    const identity = known ?? identityIn(join(containers, container, "config.v2.json"));
-    const seen = { ...identity, container, pid };
-    if (seen.instance !== "") this.#known.set(container, seen);
+    const identity = known ?? identityIn(join(containers, id, "config.v2.json"));
+    const seen = { ...identity, id, pid };
+    if (seen.instance !== "") this.#known.set(id, seen);
     return seen.instance === "" && pid === undefined ? [] : [seen];
+  }
+
+  #vmsOn({ name: host, libvirtd, machine, domains }: HostNode): readonly Seen[] {
+    if (libvirtd === undefined) return [];
+    const pids = guestsIn(machine.processes);
+    const names = new Set([...definedIn(domains), ...pids.keys()]);
+    return [...names].map((name) => ({
+      ...vmOf(name),
+      id: `${name} on ${host}`,
+      pid: pids.get(name),
+    }));
   }
 }
 
-const entriesOf = (folder: string): readonly string[] => {
+const entriesOf = (folder: string, what: "folders" | "files" = "folders"): readonly string[] => {
   try {
     return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
+      .filter((entry) => entry.isDirectory() === (what === "folders"))
       .map(({ name }) => name);
   } catch {
-    // No container has run there yet.
+    // Nothing has run there yet.
     return [];
   }
 };
@@ -126,7 +142,36 @@ const firstProcess = (group: string): number | undefined => {
   }
 };
 
-function identityIn(file: string): Omit<Seen, "container" | "pid"> {
+const commandLineOf = (process: string): string => {
+  try {
+    return readFileSync(join(process, "cmdline"), "utf8");
+  } catch {
+    // It has ended since its folder was read.
+    return "";
+  }
+};
+
+/** VMs by the process that each is. Whoever is being started has no name yet. */
+function guestsIn(processes: string | undefined): ReadonlyMap<string, number> {
+  if (processes === undefined) return new Map();
+  return new Map(
+    entriesOf(processes).flatMap((pid) => {
+      const [, name] = /\0guest=([^,\0]+)/.exec(commandLineOf(join(processes, pid))) ?? [];
+      return name === undefined ? [] : [[name, Number(pid)] as const];
+    }),
+  );
+}
+
+const definedIn = (domains: string): readonly string[] =>
+  entriesOf(domains, "files").flatMap((file) => /^(.+)\.xml$/.exec(file)?.[1] ?? []);
+
+/** `exam-0000.2` is the second incarnation of the first instance of `exam`. */
+function vmOf(domain: string): Omit<Seen, "id" | "pid"> {
+  const [, instance = "", fleet = "", incarnation = 0] = /^((.+)-\d+)\.(\d+)$/.exec(domain) ?? [];
+  return { instance, fleet, incarnation: Number(incarnation) };
+}
+
+function identityIn(file: string): Omit<Seen, "id" | "pid"> {
   try {
     const { Config } = JSON.parse(readFileSync(file, "utf8"));
     const labels: Record<string, string> = Config.Labels ?? {};

@@ -145,6 +145,11 @@ export class Machine implements AsyncDisposable {
     return true;
   }
 
+  /** Holds a folder for each process that runs here; undefined: it is off. */
+  get processes(): string | undefined {
+    return this.#firstPid === undefined ? undefined : `/proc/${this.#firstPid}/root/proc`;
+  }
+
   /** What begins the command line of a program that shall run here. */
   get entry(): readonly string[] {
     if (this.#firstPid === undefined) throw new Error(`${this.name} is switched off`);

@@ -3,10 +3,10 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { natsServerBinary } from "../nats-server.ts";
-import { run } from "../run.ts";
 import { WallClock } from "./clock.ts";
 import { Machine } from "./machine.ts";
 import { controlGroups, type Room } from "./room.ts";
+import { containerdOf, dockerdOf, domainsOf, libvirtdOf, saveImages } from "./runtimes.ts";
 import type { Service } from "./service.ts";
 
 export type NatsNode = { readonly machine: Machine; readonly server: Service };
@@ -27,12 +27,16 @@ export type HostNode = {
   readonly dockerd: Service;
   /** As on Debian, a service of its own: what runs needs no dockerd to go on. */
   readonly containerd: Service;
+  /** Where the world has VMs. */
+  readonly libvirtd: Service | undefined;
   /** Of its dockerd, for this process too. */
   readonly dockerSocket: string;
   /** Holds a folder with the settings of each container, for this process. */
   readonly containers: string;
   /** Holds a control group for each container that runs. */
   readonly controlGroup: string;
+  /** Holds a file for each VM that is defined, for this process. */
+  readonly domains: string;
   readonly clock: WallClock;
 };
 
@@ -40,14 +44,12 @@ export type HostNode = {
 export type Settings = Readonly<Record<string, unknown>>;
 
 const API_PORT = 7070;
-/** In the room's folder, with the image that set-up has made. */
-const IMAGES_FILE = "images.tar";
-const IMAGE = "evm/busybox:1";
-
 /** The streams of a test are small; full, it is filled by a test. */
 const NATS_DISK_MIB = 128;
 /** Dozens of small containers; a coordinator has no use for a disk. */
 const HOST_DISK_MIB = 256;
+/** The same, and an image with the disks that are made of it. */
+const VM_DISK_MIB = 1024;
 const COORDINATOR_DISK_MIB = 1;
 
 const NUMBERS = { nats: 1, coordinator: 101, host: 201 } as const;
@@ -120,11 +122,11 @@ const socketOf = (room: Room, machine: Machine): string =>
 
 export async function hostNodes(
   room: Room,
-  count: number,
+  { count, hasVms }: { readonly count: number; readonly hasVms: boolean },
   settings: Settings,
 ): Promise<readonly HostNode[]> {
-  await run("docker", "save", IMAGE, "--output", join(room.folder, IMAGES_FILE));
-  const machines = await makeMachines(room, "host", count, HOST_DISK_MIB);
+  await saveImages(room);
+  const machines = await makeMachines(room, "host", count, hasVms ? VM_DISK_MIB : HOST_DISK_MIB);
   return await Promise.all(
     machines.map(async (machine) => {
       const clock = await WallClock.make(join(room.folder, `${machine.name}.clock`));
@@ -137,7 +139,7 @@ export async function hostNodes(
         host: name,
         stateDir: join(disk, "agent"),
         pools: [{ name: "main", path: pool }],
-        drivers: ["container"],
+        drivers: hasVms ? ["container", "vm"] : ["container"],
         docker: { socketPath: dockerSocket },
         reserve: { memoryMib: 0, diskMib: 0 },
       };
@@ -154,65 +156,15 @@ export async function hostNodes(
         agent,
         containerd: await containerdOf(room, machine),
         dockerd: dockerdOf(room, machine, dockerSocket),
+        libvirtd: hasVms ? libvirtdOf(machine) : undefined,
         dockerSocket,
         containers: room.path(join(disk, "docker", "containers")),
         controlGroup: join(controlGroups(), room.mark, name),
+        domains: room.path(domainsOf(machine)),
         clock,
       };
     }),
   );
-}
-
-const CONTAINERD_SOCKET = "/run/containerd/containerd.sock";
-
-async function containerdOf(room: Room, machine: Machine): Promise<Service> {
-  const config = join(room.folder, `${machine.name}.containerd.toml`);
-  const settings = {
-    version: "2",
-    root: JSON.stringify(join(machine.disk, "containerd")),
-    state: '"/run/containerd"',
-    // Kubernetes' part, which would look for networks.
-    disabled_plugins: '["io.containerd.grpc.v1.cri"]',
-    "grpc.address": JSON.stringify(CONTAINERD_SOCKET),
-  };
-  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}\n`);
-  await writeFile(config, lines.join(""));
-  return machine.service({
-    name: "containerd",
-    command: ["containerd", "--config", config, "--log-level", "warn"],
-    isUp: () =>
-      machine.run("test", "-S", CONTAINERD_SOCKET).then(
-        () => true,
-        () => false,
-      ),
-  });
-}
-
-/** With nothing that would touch a network: its containers talk to nobody. */
-function dockerdOf(room: Room, machine: Machine, socket: string): Service {
-  const options = [
-    ...["--host", `unix://${socket}`, "--containerd", CONTAINERD_SOCKET],
-    ...["--data-root", join(machine.disk, "docker"), "--exec-root", "/run/docker"],
-    ...["--pidfile", "/run/docker.pid", "--log-level", "warn"],
-    ...["--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-masq=false"],
-    ...["--storage-driver", "overlay2", "--exec-opt", "native.cgroupdriver=cgroupfs"],
-    ...["--cgroup-parent", `/${room.mark}/${machine.name}`],
-  ];
-  // Killed, it leaves its number behind, which the next one might take for that of a living one. Of
-  // each container without a network it keeps a sandbox for ever, and the next one takes up to a
-  // second for each before it answers (measured: 31 in 26 s).
-  const sandboxes = join(machine.disk, "docker", "network");
-  const start = `rm -rf /run/docker.pid ${sandboxes}; exec dockerd "$@"`;
-  const images = join(room.folder, IMAGES_FILE);
-  return machine.service({
-    name: "dockerd",
-    command: ["sh", "-c", start, "dockerd", ...options],
-    isUp: () =>
-      run("docker", "--host", `unix://${socket}`, "load", "--quiet", "--input", images).then(
-        () => true,
-        () => false,
-      ),
-  });
 }
 
 /** nats-1, nats-2 and so on. */

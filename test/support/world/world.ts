@@ -13,6 +13,8 @@ import type { Service } from "./service.ts";
 
 export type WorldOptions = {
   readonly hosts: number;
+  /** Whether every host has a libvirtd beside its dockerd; default: none has. */
+  readonly hasVms?: boolean;
   /** Default: 3. */
   readonly coordinators?: number;
   /** Default: 3; the settings that are shipped are those of a cluster. */
@@ -75,7 +77,7 @@ export class World implements AsyncDisposable {
     for (const service of this.services) service.thaw();
     await startAll(this.nats.map(({ server }) => server));
     await startAll(this.hosts.map(({ containerd }) => containerd));
-    await startAll(this.hosts.map(({ dockerd }) => dockerd));
+    await startAll(this.hosts.flatMap(({ dockerd, libvirtd }) => [dockerd, libvirtd ?? []].flat()));
     await startAll(this.coordinators.map(({ coordinator }) => coordinator));
     await startAll(this.hosts.map(({ agent }) => agent));
   }
@@ -99,7 +101,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       options.coordinators ?? 3,
       coordinatorSettings,
     );
-    const hosts = await hostNodes(room, options.hosts, agentSettings);
+    const { hosts: count, hasVms = false } = options;
+    const hosts = await hostNodes(room, { count, hasVms }, agentSettings);
     const world = new World({ nats, coordinators, hosts }, room, resources);
     for (const { machine } of [...nats, ...coordinators, ...hosts]) resources.use(machine);
     resources.use(await startRelay(room, relayRoutes(room, coordinators)));
