@@ -33,22 +33,25 @@ type Known = {
 };
 
 export type CoordinatorLinkOptions = LinkOptions<CoordinatorStore> & {
+  /** Called when it begins to commit orders, whatever comes of that. */
+  readonly onCommit: () => void;
   /** Called when a restore was written, whether or not who wrote it hears of it. */
   readonly onRestored: () => void;
 };
 
 /** The store as one life of a coordinator reaches it; its view trails what the store holds. */
 export class CoordinatorLink extends Link<CoordinatorStore> implements CoordinatorStore {
+  readonly #onCommit: () => void;
   readonly #onRestored: () => void;
   readonly #wakes = new Set<() => void>();
   #known: Known;
   /** Views may overtake each other; an older one is not taken again. */
   #sent = 0;
   #received = 0;
-  #committedAtMs = 0;
 
   constructor(options: CoordinatorLinkOptions) {
     super(options);
+    this.#onCommit = options.onCommit;
     this.#onRestored = options.onRestored;
     this.#known = this.#present();
     const { signal } = this.endpoint.process;
@@ -82,11 +85,6 @@ export class CoordinatorLink extends Link<CoordinatorStore> implements Coordinat
     await this.caughtUp(revision, signal);
   }
 
-  /** When it last began to commit orders. */
-  get committedAtMs(): number {
-    return this.#committedAtMs;
-  }
-
   watch(wake: () => void, signal: AbortSignal): void {
     this.#wakes.add(wake);
     signal.addEventListener("abort", () => this.#wakes.delete(wake), { once: true });
@@ -100,7 +98,7 @@ export class CoordinatorLink extends Link<CoordinatorStore> implements Coordinat
 
   commit(request: CommitRequest, signal: AbortSignal): Promise<CommitOutcome> {
     const { random, conditions } = this.network;
-    if (request.orders.length > 0) this.#committedAtMs = this.network.timeline.nowMs;
+    if (request.orders.length > 0) this.#onCommit();
     return this.request("committing orders", signal, () =>
       random.chance(conditions.rejectRate)
         ? Promise.resolve({ kind: "rejected", reason: "somebody wrote in between" } as const)

@@ -79,8 +79,7 @@ export class Network {
   readonly #pings = new Set<Listener<Ping, void>>();
   readonly #outages = new Set<Outage>();
   readonly #onHeal = new Set<() => void>();
-  readonly #changedAtMs = new Map<string, number>();
-  #busChangedAtMs = 0;
+  readonly #onChange = new Set<() => void>();
   /** Of each listener, when it last heard each host. */
   readonly #heardAtMs = new Map<string, Map<HostName, number>>();
   readonly #orders = new Map<HostName, Orders[]>();
@@ -101,13 +100,8 @@ export class Network {
     if (this.#outages.has(outage) === isAway) return;
     if (isAway) this.#outages.add(outage);
     else this.#outages.delete(outage);
-    if (outage === "bus") this.#busChangedAtMs = this.timeline.nowMs;
+    this.#changed();
     if (!isAway) this.#healed();
-  }
-
-  /** When somebody was last cut off, or came back. */
-  changedAtMs(name: string): number {
-    return Math.max(this.#busChangedAtMs, this.#changedAtMs.get(name) ?? 0);
   }
 
   /** False while the store answers nothing that is asked of it. */
@@ -120,11 +114,11 @@ export class Network {
     const sides = this.#sides.get(name) ?? [];
     this.#sides.set(name, sides);
     sides.push(side);
-    this.#changedAtMs.set(name, this.timeline.nowMs);
+    this.#changed();
     return () => {
       sides.splice(sides.indexOf(side), 1);
       if (sides.length === 0) this.#sides.delete(name);
-      this.#changedAtMs.set(name, this.timeline.nowMs);
+      this.#changed();
       this.#healed();
     };
   }
@@ -133,9 +127,9 @@ export class Network {
   impair(name: string, how: "deaf" | "mute" | undefined): void {
     this.#deaf.delete(name);
     this.#mute.delete(name);
-    this.#changedAtMs.set(name, this.timeline.nowMs);
     if (how === "deaf") this.#deaf.add(name);
     if (how === "mute") this.#mute.add(name);
+    this.#changed();
     if (how === undefined) this.#healed();
   }
 
@@ -151,6 +145,11 @@ export class Network {
   /** Calls `heal` whenever somebody comes back. */
   onHeal(heal: () => void, signal: AbortSignal): void {
     listen(this.#onHeal, heal, signal);
+  }
+
+  /** Calls `look` whenever somebody is cut off or comes back. */
+  onChange(look: () => void, signal: AbortSignal): void {
+    listen(this.#onChange, look, signal);
   }
 
   /** Carries one message, which sets out after `lagMs`; `arrive` is called unless it is lost. */
@@ -244,6 +243,10 @@ export class Network {
 
   #side(name: string): number {
     return this.#sides.get(name)?.at(-1) ?? STORE_SIDE;
+  }
+
+  #changed(): void {
+    for (const look of [...this.#onChange]) look();
   }
 
   #healed(): void {

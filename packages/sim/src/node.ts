@@ -4,15 +4,19 @@ import type { CoordinatorStore } from "@evm/store";
 import { runTogether } from "@evm/telemetry";
 import { CoordinatorLink } from "./coordinator-link.ts";
 import { Exports } from "./exports.ts";
+import { NEVER } from "./link.ts";
 import type { Network } from "./network.ts";
 import { SimulatedProcess } from "./process.ts";
 import type { SeededRandom } from "./seeded-random.ts";
+import { Streak } from "./streak.ts";
 import type { Trace } from "./trace.ts";
 
 /** A coordinator that starts while it cannot reach the store tries again after this. */
 const CONNECT_RETRY_MS = 1_000;
-/** A freeze of less than half a lease leaves time for what was sent meanwhile; by its own clock. */
+/** Its own clock and its timers are late by up to so much. */
 const TOLERANCE_MS = 100;
+/** How often in a lease it looks whether it can hear. */
+const LISTENS_PER_LEASE = 24;
 /** Enough that none that may be wanted is removed. */
 const KEPT_EXPORTS = 30;
 
@@ -50,11 +54,19 @@ export class SimulatedNode {
   readonly #options: NodeOptions;
   #life: Life | undefined;
   #lives = 0;
-  #listeningSinceMs = 0;
+  /** What is not noticed while it is frozen is no pause of hearing. */
+  readonly #hearing: Streak;
+  readonly #running: Streak;
+  #commit = { atMs: 0, listenedMs: 0 };
 
   constructor(options: NodeOptions) {
     this.#options = options;
     this.id = options.id;
+    const { leaseMs } = options.lease;
+    this.#hearing = new Streak(leaseMs / LISTENS_PER_LEASE + TOLERANCE_MS);
+    // What is shorter leaves time for what was sent meanwhile.
+    this.#running = new Streak(leaseMs / 2 + TOLERANCE_MS);
+    options.network.onChange(() => this.#listen(), NEVER);
   }
 
   /** Its name on the network. */
@@ -77,7 +89,7 @@ export class SimulatedNode {
     }
     this.#lives += 1;
     trace.add(`${this.address} starts`);
-    this.#listeningSinceMs = network.timeline.nowMs;
+    for (const streak of [this.#hearing, this.#running]) streak.begin(network.timeline.nowMs);
     const life = this.#newLife();
     const { process } = life;
     this.#life = life;
@@ -98,28 +110,32 @@ export class SimulatedNode {
 
   /** Stops it as by SIGSTOP; returns what lets it go on. */
   freeze(losesMessages: boolean): () => void {
-    const { network, lease } = this.#options;
-    const { timeline } = network;
-    const pauseMs = lease.leaseMs / 2 + TOLERANCE_MS;
     const process = this.#life?.process;
-    const begunMs = timeline.nowMs;
     process?.freeze(losesMessages);
+    this.#listen();
     return () => {
       process?.thaw();
-      if (timeline.nowMs - begunMs >= pauseMs) this.#listeningSinceMs = timeline.nowMs;
+      this.#listen();
     };
   }
 
-  /** For how long it could hear hosts, without a pause, when it sent its last commit. */
-  get listenedMs(): number {
-    const { network } = this.#options;
-    const sinceMs = Math.max(this.#listeningSinceMs, network.changedAtMs(this.address));
-    return this.committedAtMs - sinceMs;
+  /** When it sent its last commit of orders, and for how long it could hear hosts by then. */
+  get commit(): { readonly atMs: number; readonly listenedMs: number } {
+    return this.#commit;
   }
 
-  /** When it sent its last commit. */
-  get committedAtMs(): number {
-    return this.#life?.link.committedAtMs ?? 0;
+  #listen(): void {
+    const { network } = this.#options;
+    const { nowMs } = network.timeline;
+    const isFrozen = this.#life?.process.isFrozen === true;
+    this.#running.look(nowMs, !isFrozen);
+    this.#hearing.look(nowMs, isFrozen || network.reachesStore(this.address));
+  }
+
+  #noteCommit(): void {
+    const atMs = this.#options.network.timeline.nowMs;
+    const listenedMs = Math.min(this.#hearing.lastedMs(atMs), this.#running.lastedMs(atMs));
+    this.#commit = { atMs, listenedMs };
   }
 
   #run({ process, coordinator, link }: Life): Promise<void> {
@@ -151,6 +167,7 @@ export class SimulatedNode {
       endpoint: { name: this.address, process },
       network,
       server: connect(),
+      onCommit: () => this.#noteCommit(),
       onRestored,
     });
     const coordinator = new Coordinator({

@@ -25,8 +25,11 @@ const FOUND: readonly Found[] = [
   [20369, "the oracle took an update of what had been moved before for another move (brake)"],
   [31091, "an outage that ended within another was taken for one that went on (calm)"],
   [31456, "the oracle did not know that what its driver did not list was not seen to run (calm)"],
+  [55730, "the oracle looked at who could hear when the store took a commit, not before (calm)"],
   [56420, "what was still being started for a killed agent was taken for ended (I2)"],
   [56667, "a drain ended all at once on a host whose report was lost with all data (availability)"],
+  [56698, "the oracle counted pauses that no leader notices between two looks (calm)"],
+  [57064, "the oracle took freezes that end each other for one that went on (calm)"],
 ];
 /** The same, in worlds that lose their control state. */
 const FOUND_IN_LOSS: readonly Found[] = [

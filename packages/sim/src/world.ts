@@ -180,13 +180,13 @@ export class World {
 
   /** For how long the present leader could hear hosts when it sent its last commit. */
   listenedMs(): number | undefined {
-    return this.#leader()?.listenedMs;
+    return this.#leader()?.commit.listenedMs;
   }
 
   /** For how long the present leader had not heard of a host when it sent its last commit. */
   silentMs(host: HostName): number | undefined {
     const leader = this.#leader();
-    return leader && leader.committedAtMs - this.network.heardAtMs(host, leader.address);
+    return leader && leader.commit.atMs - this.network.heardAtMs(host, leader.address);
   }
 
   #leader(): SimulatedNode | undefined {
