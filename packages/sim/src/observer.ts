@@ -9,7 +9,14 @@ import type { ControlState } from "@evm/store";
 import type { ControlTruth } from "./control-truth.ts";
 import type { SimulatedHost } from "./host.ts";
 import type { Network } from "./network.ts";
-import { type HostTruth, isUp, type Places, type Restore, type Truth } from "./oracles/truth.ts";
+import {
+  type HostTruth,
+  isUp,
+  type Places,
+  type Restore,
+  type Truth,
+  withoutSame,
+} from "./oracles/truth.ts";
 
 type Mutable<Item> = { -readonly [Key in keyof Item]: Item[Key] };
 type MutablePlaces = {
@@ -138,9 +145,9 @@ export class Observer {
 
   #forgetOrders(host: HostName, instances: Orders["instances"], names: Set<InstanceName>): void {
     this.#orders.delete(host);
-    for (const { name } of instances) {
-      names.add(name);
-      remove(this.#placesOf(name).ordered, host);
+    for (const one of instances) {
+      names.add(one.name);
+      remove(this.#placesOf(one.name).ordered, one);
     }
   }
 
@@ -148,16 +155,7 @@ export class Observer {
     const { name } = host;
     const instances = host.runtime.instances();
     const before = this.#hosts.get(name);
-    if (before?.instances !== instances) {
-      for (const one of before?.instances ?? []) {
-        names.add(one.name);
-        remove(this.#placesOf(one.name).existing, name);
-      }
-      for (const one of instances) {
-        names.add(one.name);
-        this.#placesOf(one.name).existing.push({ host: name, one });
-      }
-    }
+    this.#noteExisting(name, { before: before?.instances ?? [], now: instances }, names);
     const truth: HostTruth = {
       name,
       capacity: host.capacity,
@@ -168,6 +166,22 @@ export class Observer {
     };
     this.#hosts.set(name, truth);
     return truth;
+  }
+
+  /** Of twenty that exist on a host one changes at a time: the others are the same objects. */
+  #noteExisting(
+    host: HostName,
+    { before, now }: Readonly<Record<"before" | "now", HostTruth["instances"]>>,
+    names: Set<InstanceName>,
+  ): void {
+    for (const one of withoutSame(before, now)) {
+      names.add(one.name);
+      remove(this.#placesOf(one.name).existing, one);
+    }
+    for (const one of withoutSame(now, before)) {
+      names.add(one.name);
+      this.#placesOf(one.name).existing.push({ host, one });
+    }
   }
 
   #judge(name: InstanceName): void {
@@ -198,9 +212,8 @@ export class Observer {
   }
 }
 
-/** Takes everything of one host out. */
-function remove(places: { readonly host: HostName }[], host: HostName): void {
-  for (let at = places.length - 1; at >= 0; at -= 1) {
-    if (places[at]?.host === host) places.splice(at, 1);
-  }
+/** Takes it out. */
+function remove<One>(places: { readonly one: One }[], one: One): void {
+  const at = places.findIndex((place) => place.one === one);
+  if (at >= 0) places.splice(at, 1);
 }

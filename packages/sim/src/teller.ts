@@ -1,7 +1,8 @@
 /** Writes into the trace what changed on hosts and in their orders. */
+import type { DriverInstance } from "@evm/drivers";
 import type { HostName } from "@evm/fleet";
 import type { Network } from "./network.ts";
-import { keyOf, type Truth } from "./oracles/truth.ts";
+import { keyOf, type Truth, withoutSame } from "./oracles/truth.ts";
 import type { Trace } from "./trace.ts";
 
 type Lines = ReadonlyMap<string, string>;
@@ -10,7 +11,7 @@ export class Teller {
   readonly #trace: Trace;
   readonly #network: Network;
   readonly #ordered = new Map<HostName, Lines>();
-  readonly #held = new Map<HostName, Lines>();
+  readonly #held = new Map<HostName, readonly DriverInstance[]>();
   readonly #generations = new Map<HostName, number>();
 
   constructor(trace: Trace, network: Network) {
@@ -31,13 +32,19 @@ export class Teller {
       this.#trace.add(`orders ${host} ${epoch}/${generation}: ${news.join(" ")}`);
     }
     for (const { name, instances } of changes.hosts) {
-      const now = new Map(instances.map((one) => [keyOf(one), one.state]));
-      const news = differences(this.#held.get(name), now);
-      this.#held.set(name, now);
+      const before = this.#held.get(name) ?? [];
+      this.#held.set(name, instances);
+      const news = differences(
+        statesOf(withoutSame(before, instances)),
+        statesOf(withoutSame(instances, before)),
+      );
       if (news.length > 0) this.#trace.add(`${name}: ${news.join(" ")}`);
     }
   }
 }
+
+const statesOf = (instances: readonly DriverInstance[]): Lines =>
+  new Map(instances.map((one) => [keyOf(one), one.state]));
 
 function differences(before: Lines = new Map(), now: Lines): readonly string[] {
   const news: string[] = [];

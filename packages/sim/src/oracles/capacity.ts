@@ -1,5 +1,5 @@
 import type { Digest, Resources } from "@evm/fleet";
-import { isUp, type Oracle, type Truth } from "./truth.ts";
+import { type HostTruth, isUp, type Oracle, type Truth } from "./truth.ts";
 
 /** I3: neither what is ordered to run on a host nor what truly runs there exceeds its capacity. */
 export const capacity = (): Oracle => ({
@@ -18,14 +18,14 @@ function orderedTooMuch({ changes, hosts, resources }: Truth): readonly string[]
 
 function runsTooMuch({ changes, resources, nowMs }: Truth): readonly string[] {
   return changes.hosts.flatMap((host) => {
-    const alive = host.instances.filter(
-      (one) => isUp(one) && !host.excuses(one, nowMs).includes("driver lied"),
-    );
-    const used = sum(
-      alive.map((one) => one.templateDigest),
-      resources,
-    );
-    return excess(used, host.capacity, `${host.name} runs`);
+    const alive = host.instances.filter(isUp);
+    const excessOf = (instances: HostTruth["instances"]): readonly string[] => {
+      const templates = instances.map((one) => one.templateDigest);
+      return excess(sum(templates, resources), host.capacity, `${host.name} runs`);
+    };
+    // Excuses are looked for where they are needed.
+    if (excessOf(alive).length === 0) return [];
+    return excessOf(alive.filter((one) => !host.excuses(one, nowMs).includes("driver lied")));
   });
 }
 

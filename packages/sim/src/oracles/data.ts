@@ -1,7 +1,7 @@
 import type { DriverInstance } from "@evm/drivers";
 import type { FleetName, FleetRecord, HostName, OrderedInstance, Orders } from "@evm/fleet";
 import type { ControlState } from "@evm/store";
-import { keyOf, type Oracle, type Truth } from "./truth.ts";
+import { isSameIncarnation, keyOf, type Oracle, type Truth, withoutSame } from "./truth.ts";
 
 type Desired = OrderedInstance["desired"];
 
@@ -13,7 +13,7 @@ type Desired = OrderedInstance["desired"];
 export function data(): Oracle {
   const givenUp = new Set<string>();
   const desired = new Map<string, Desired>();
-  const held = new Map<HostName, ReadonlyMap<string, DriverInstance>>();
+  const held = new Map<HostName, readonly DriverInstance[]>();
   const declared = new Declared();
   const written = writes();
 
@@ -46,11 +46,12 @@ export function data(): Oracle {
   /** Once its driver left one out, its discard counted as done, and the order for it as obeyed. */
   function gone({ changes, nowMs }: Truth): readonly string[] {
     return changes.hosts.flatMap(({ name, instances, excuses }) => {
-      const now = new Map(instances.map((one) => [`${keyOf(one)} on ${name}`, one]));
-      const before = held.get(name) ?? new Map();
-      held.set(name, now);
-      return [...before].flatMap(([place, one]) => {
-        const isOrdered = now.has(place) || desired.get(place) === "discard";
+      const before = held.get(name) ?? [];
+      held.set(name, instances);
+      return withoutSame(before, instances).flatMap((one) => {
+        const place = `${keyOf(one)} on ${name}`;
+        const isThere = instances.some((other) => isSameIncarnation(one, other));
+        const isOrdered = isThere || desired.get(place) === "discard";
         if (isOrdered || excuses(one, nowMs).includes("driver lied")) return [];
         return [`${place} is gone, and nobody ordered that`];
       });

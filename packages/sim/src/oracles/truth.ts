@@ -80,6 +80,19 @@ type Named = { readonly name: InstanceName; readonly incarnation: number };
 
 export const keyOf = ({ name, incarnation }: Named): string => `${name}.${incarnation}`;
 
+export const isSameIncarnation = (a: Named, b: Named): boolean =>
+  a.name === b.name && a.incarnation === b.incarnation;
+
+/** What of one look at a host is not in another: what did not change is the same object. */
+export function withoutSame(
+  ones: readonly DriverInstance[],
+  others: readonly DriverInstance[],
+): readonly DriverInstance[] {
+  if (ones === others) return [];
+  const known = new Set(others);
+  return ones.filter((one) => !known.has(one));
+}
+
 export const isUp = ({ state }: DriverInstance): boolean =>
   state === "running" || state === "ready";
 
