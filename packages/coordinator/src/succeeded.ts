@@ -1,4 +1,4 @@
-import type { Heartbeat, HostName, InstanceName, Orders } from "@evm/fleet";
+import type { Applied, Heartbeat, HostName, InstanceName, Orders } from "@evm/fleet";
 import type { ControlState } from "@evm/store";
 
 type Place = { readonly host: HostName; readonly incarnation: number };
@@ -8,6 +8,8 @@ export class Succession {
   #orders: ControlState["orders"] = new Map();
   /** Where each instance is ordered. */
   readonly #places = new Map<InstanceName, readonly Place[]>();
+  /** What hosts went by that nothing succeeded, by these orders: they repeat it many times. */
+  readonly #free = new Map<HostName, Applied & { readonly base: number }>();
 
   /**
    * True where a host still goes by orders from before one of its instances was ordered elsewhere:
@@ -24,20 +26,27 @@ export class Succession {
     const own = orders.get(host)?.value;
     if (own === undefined) return false;
     if (orders !== this.#orders) this.#follow(orders);
+    const known = this.#free.get(host);
+    if (known?.epoch === epoch && known.generation === generation && known.base === base) {
+      return false;
+    }
     const isApplied = generation >= own.generation;
-    return own.instances.some(({ name, incarnation, desired }) => {
+    const isSucceeded = own.instances.some(({ name, incarnation, desired }) => {
       if (isApplied && desired !== "run") return false;
       const isAny = desired !== "run" && epoch < base;
       const isInTheWay = (other: Place): boolean =>
         other.host !== host && (isAny || other.incarnation > incarnation);
       return this.#places.get(name)?.some(isInTheWay) === true;
     });
+    if (!isSucceeded) this.#free.set(host, { epoch, generation, base });
+    return isSucceeded;
   }
 
   /** Takes up what was rewritten: a commit touches a few of thousands of hosts. */
   #follow(orders: ControlState["orders"]): void {
     const before = this.#orders;
     this.#orders = orders;
+    this.#free.clear();
     for (const [host, { value }] of before) {
       if (orders.get(host)?.value !== value) this.#remove(value);
     }
