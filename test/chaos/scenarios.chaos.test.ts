@@ -58,15 +58,9 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
   /** One of a fleet's containers is killed behind EVM's back; it shall run again. */
   const crashOne = async (fleet: string, what: string): Promise<void> => {
     const host = chaos.hostOf(fleet);
-    const victim = chaos.alive(fleet).find((one) => one.host === host.name);
-    if (victim === undefined) throw new Error(`nothing of ${fleet} runs on ${host.name}`);
+    const victim = chaos.oneOn(host, fleet);
     await dockerOn(host, "kill", victim.id);
-    const sinceMs = performance.now();
-    await chaos.measure(what, 500, sinceMs, () =>
-      chaos.alive(fleet).some((one) => one.instance === victim.instance && one.pid !== victim.pid)
-        ? true
-        : undefined,
-    );
+    await chaos.runsAgain(what, 500, victim);
   };
 
   test("a container that crashes runs again at once", async () => {

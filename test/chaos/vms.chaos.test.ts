@@ -43,15 +43,9 @@ describeIf(
     /** A VM of a fleet loses its QEMU; it shall run again. */
     const crashOne = async (fleet: string, what: string): Promise<void> => {
       const host = chaos.hostOf(fleet);
-      const victim = chaos.alive(fleet).find((one) => one.host === host.name);
-      if (victim === undefined) throw new Error(`nothing of ${fleet} runs on ${host.name}`);
+      const victim = chaos.oneOn(host, fleet);
       await host.machine.run("kill", "-KILL", String(victim.pid));
-      const sinceMs = performance.now();
-      await chaos.measure(what, CRASH_BOUND_MS, sinceMs, () =>
-        chaos.alive(fleet).some((one) => one.id === victim.id && one.pid !== victim.pid)
-          ? true
-          : undefined,
-      );
+      await chaos.runsAgain(what, CRASH_BOUND_MS, victim);
     };
 
     test("a VM that crashes runs again at once", async () => {
@@ -83,15 +77,10 @@ describeIf(
       const host = chaos.hostOf("lab");
       const vms = chaos.lives("lab", "desk");
       libvirtdOf(host).freeze();
-      const victim = chaos.alive("web").find((one) => one.host === host.name);
-      if (victim === undefined) throw new Error(`no container runs on ${host.name}`);
+      const victim = chaos.oneOn(host, "web");
       process.kill(victim.pid, "SIGKILL");
       const what = "a crashed container runs again beside a frozen libvirtd";
-      await chaos.measure(what, CRASH_BOUND_MS, performance.now(), () =>
-        chaos.alive("web").some((one) => one.id === victim.id && one.pid !== victim.pid)
-          ? true
-          : undefined,
-      );
+      await chaos.runsAgain(what, CRASH_BOUND_MS, victim);
       await delay(FREEZE_MS);
       expect(chaos.lives("lab", "desk")).toEqual(vms);
     });

@@ -102,6 +102,13 @@ export class Chaos implements AsyncDisposable {
     return there.map(({ instance }) => instance);
   }
 
+  /** One of a fleet that runs on a host. */
+  oneOn(host: HostNode, fleet: string): Alive {
+    const one = this.alive(fleet).find((other) => other.host === host.name);
+    if (one === undefined) throw new Error(`nothing of ${fleet} runs on ${host.name}`);
+    return one;
+  }
+
   /** What of a fleet runs on other hosts. */
   besides(host: HostNode, fleet: string): readonly string[] {
     const elsewhere = this.alive(fleet).filter((one) => one.host !== host.name);
@@ -116,6 +123,14 @@ export class Chaos implements AsyncDisposable {
     look: () => Promise<T | undefined> | T | undefined,
   ): Promise<T> {
     return this.measurements.measure({ what, boundMs, sinceMs }, look, () => this.eye.alive());
+  }
+
+  /** Waits until what was killed just now runs again. */
+  async runsAgain(what: string, boundMs: number, killed: Alive): Promise<void> {
+    const isBack = (one: Alive) => one.instance === killed.instance && one.pid !== killed.pid;
+    await this.measure(what, boundMs, performance.now(), () =>
+      this.alive(killed.fleet).some(isBack) ? true : undefined,
+    );
   }
 
   /** What runs of these fleets and where; changes with every start and every move. */
