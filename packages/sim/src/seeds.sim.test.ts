@@ -30,6 +30,7 @@ const FOUND: readonly Found[] = [
   [56667, "a drain ended all at once on a host whose report was lost with all data (availability)"],
   [56698, "the oracle counted pauses that no leader notices between two looks (calm)"],
   [57064, "the oracle took freezes that end each other for one that went on (calm)"],
+  [58046, "the oracle waited for what a driver had denied, of a fleet declared anew (I2)"],
 ];
 /** The same, in worlds that lose their control state. */
 const FOUND_IN_LOSS: readonly Found[] = [

@@ -7,6 +7,7 @@ import {
   keyOf,
   NOWHERE,
   type Oracle,
+  type Places,
   type Truth,
 } from "./truth.ts";
 
@@ -17,7 +18,8 @@ export type Excused = Map<Excuse, number>;
  * I2: an instance of a fleet with `onIsolation: stop` is never truly alive on two hosts. What an
  * agent cannot do is excused, and counted: one that was frozen, was down or began anew since it
  * was last promised a lease that counts, whose driver did not stop in time, or lied. One that is
- * granted once the successor is ordered promises nothing of what that succeeds.
+ * granted once the successor is ordered promises nothing of what that succeeds. Nor is waited for
+ * what a driver denied: once it is forgotten, its fleet may be declared anew, and counts from 1.
  *
  * @param leaseMs what coordinators grant: excuses from before the last lease do not count
  */
@@ -63,13 +65,22 @@ export function isolation(leaseMs: number, excused: Excused): Oracle {
           if (known.has(key)) return [];
           known.add(key);
           const sinceMs = promisedAtMs.get(place) ?? lastPromiseMs(there);
-          const excuses = there.excuses(one, sinceMs);
+          const excuses = isDenied(newest, truth) ? DENIED : there.excuses(one, sinceMs);
           for (const excuse of excuses) excused.set(excuse, (excused.get(excuse) ?? 0) + 1);
           return excuses.length > 0 ? [] : [`${key}: both are alive`];
         });
       });
     },
   };
+}
+
+const DENIED: readonly Excuse[] = ["driver lied"];
+
+/** True of what is in no orders any more, and was once left out of a list. */
+function isDenied({ host, one }: Places["existing"][number], truth: Truth): boolean {
+  const { ordered } = truth.places.get(one.name) ?? NOWHERE;
+  if (ordered.some((other) => other.host === host && keyOf(other.one) === keyOf(one))) return false;
+  return truth.hosts.get(host)?.excuses(one, truth.nowMs).includes("driver lied") === true;
 }
 
 const placeOf = (one: DriverInstance, host: HostName): string => `${keyOf(one)} on ${host}`;

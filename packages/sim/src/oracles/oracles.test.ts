@@ -12,7 +12,8 @@ import type { ControlState } from "@evm/store";
 import { expect, test } from "vitest";
 import { availability } from "./availability.ts";
 import { data } from "./data.ts";
-import type { HostTruth, Places, Truth } from "./truth.ts";
+import { isolation } from "./isolation.ts";
+import type { Excuse, HostTruth, Places, Truth } from "./truth.ts";
 
 const host = "h1" as HostName;
 const fleet = "web" as FleetName;
@@ -131,4 +132,34 @@ test("an incarnation that is there anew was not ready before, one that stayed wa
   expect(outcome()).toEqual([
     "web-0000, web-0001 were ready and are being replaced or moved; at most 1 may be",
   ]);
+});
+
+test("what a driver denied is not waited for once it is forgotten, all else is", () => {
+  const fleets = [{ name: fleet, onIsolation: "stop" }] as never;
+  const anew = { ...ordersOf(1, entry({})), fleets };
+  const left = "h2" as HostName;
+  const second = { ...instance(0), incarnation: 2 };
+  const outcome = (lies: readonly Excuse[], ...stored: OrderedInstance[]): readonly string[] => {
+    const orders = { ...anew, host: left, instances: stored };
+    const there = (name: HostName, accepted: Orders, one: DriverInstance): HostTruth => ({
+      ...{ name, capacity: { vcpuMillis: 1, memoryMib: 1, diskMib: 1 }, instances: [one] },
+      ...{ accepted, leasedUntilMs: () => 0, excuses: () => (name === left ? lies : []) },
+    });
+    const hosts = [there(host, anew, instance(0)), there(left, orders, second)];
+    const ordered = [anew, orders].flatMap((each) =>
+      each.instances.map((one) => ({ host: each.host, one })),
+    );
+    const existing = hosts.flatMap(({ name, instances }) =>
+      instances.map((one) => ({ host: name, one })),
+    );
+    const seen = truth(0, anew, [], {
+      hosts: new Map(hosts.map((each) => [each.name, each])),
+      places: new Map([[instance(0).name, { ordered, existing }]]),
+    });
+    return isolation(6_000, new Map()).look(seen);
+  };
+  const broken = ["web-0000.1 on h1 beside web-0000.2 on h2: both are alive"];
+  expect(outcome(["driver lied"])).toEqual([]);
+  expect(outcome(["restarted"])).toEqual(broken);
+  expect(outcome(["driver lied"], entry({ incarnation: 2, desired: "discard" }))).toEqual(broken);
 });
