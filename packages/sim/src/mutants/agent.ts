@@ -18,7 +18,7 @@ export const AGENT_MUTATIONS: readonly Mutation[] = [
   {
     name: "an agent accepts older orders",
     invariant: "I5",
-    seed: 11,
+    seed: 7,
     patches: [
       replaced(
         "fleet/src/accept-orders.ts",

@@ -7,7 +7,7 @@ export const CONTROL_LOSS_MUTATIONS: readonly Mutation[] = [
     name: "nobody notices that the control state is lost (P6)",
     invariant: "recall",
     scenario: "loss",
-    seed: 102,
+    seed: 17,
     patches: [
       replaced(
         "fleet/src/recall.ts",
@@ -46,7 +46,7 @@ export const CONTROL_LOSS_MUTATIONS: readonly Mutation[] = [
     name: "a restore goes by what was kept where more is ordered",
     invariant: "recall",
     scenario: "loss",
-    seed: 4,
+    seed: 42,
     patches: [
       replaced(
         "fleet/src/rebuild/rebuild-fleet.ts",
@@ -98,7 +98,7 @@ export const CONTROL_LOSS_MUTATIONS: readonly Mutation[] = [
     name: "a lease is promised beside a successor that a restore found",
     invariant: "I2",
     scenario: "loss",
-    seed: 342,
+    seed: 1518,
     patches: [
       replaced(
         "coordinator/src/succeeded.ts",

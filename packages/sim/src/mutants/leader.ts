@@ -18,7 +18,7 @@ export const LEADER_MUTATIONS: readonly Mutation[] = [
   {
     name: "hosts are given up before their lease has ended (V1)",
     invariant: "I2",
-    seed: 6,
+    seed: 1,
     patches: [
       replaced(
         "coordinator/src/liveness.ts",
@@ -30,7 +30,7 @@ export const LEADER_MUTATIONS: readonly Mutation[] = [
   {
     name: "a new leader does not wait for the promises of the one before (V2)",
     invariant: "I2",
-    seed: 42,
+    seed: 17,
     patches: [
       replaced(
         "coordinator/src/liveness.ts",
@@ -69,7 +69,7 @@ export const LEADER_MUTATIONS: readonly Mutation[] = [
   {
     name: "a host is promised a lease by orders that were succeeded",
     invariant: "I2",
-    seed: 27,
+    seed: 42,
     patches: [
       replaced(
         "coordinator/src/succeeded.ts",

@@ -127,7 +127,7 @@ export const PLANNER_MUTATIONS: readonly Mutation[] = [
   {
     name: "an update ends as many at once as it likes",
     invariant: "availability",
-    seed: 5,
+    seed: 3,
     patches: [
       replaced(
         "fleet/src/reconcile/end-in-turn.ts",
