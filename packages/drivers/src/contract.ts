@@ -7,7 +7,6 @@ import { isImageName, runtimeName, type Template } from "@evm/fleet";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { systemClock } from "./clock.testing.ts";
 import { branded, type ContractWorld, never, rejectsWith, Suite, text } from "./contract-suite.ts";
-
 import type { DriverInstance } from "./driver.ts";
 
 export type { ContractProgram, ContractWorld } from "./contract-suite.ts";

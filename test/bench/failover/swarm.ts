@@ -29,6 +29,8 @@ const SERVICE = "web";
 const SIZE = 12;
 /** So long between two crashes. */
 const REST_MS = 3_000;
+/** Longer than it takes to end all tasks of a service. */
+const FORGOTTEN_AFTER_MS = 60_000;
 
 type Part = (rack: SwarmRack, options: PartOptions) => Promise<readonly Row[]>;
 
@@ -192,7 +194,7 @@ export class SwarmRack implements AsyncDisposable {
   async #declare(replicas: number, ...options: readonly string[]): Promise<void> {
     const manager = this.#manager();
     await this.#docker(manager, "service", "rm", SERVICE).catch(() => undefined);
-    await this.#until("nothing runs", () => this.#eye.alive().length === 0);
+    await this.#cleared();
     await this.#docker(
       manager,
       ...["service", "create", "--detach", "--no-resolve-image", "--name", SERVICE],
@@ -201,6 +203,22 @@ export class SwarmRack implements AsyncDisposable {
       ...["--replicas", String(replicas), ...options, "evm/busybox:1", "sh", "-c", IDLE],
     );
     await this.#until("all of it runs", () => this.#eye.alive().length === replicas);
+  }
+
+  /**
+   * Waits until the service is gone. Swarm now and then forgets a container for good, where its
+   * dockerd was killed (seen once in ten takeovers): that is removed by hand.
+   */
+  async #cleared(): Promise<void> {
+    const isGone = () => (this.#eye.alive().length === 0 ? true : undefined);
+    const patience = { patienceMs: FORGOTTEN_AFTER_MS, intervalMs: LOOK_INTERVAL_MS };
+    await eventually("nothing runs", isGone, patience).catch(async () => {
+      for (const { host, id } of this.#eye.alive()) {
+        const owner = this.#world.hosts.find(({ name }) => name === host);
+        await this.#docker(owner, "rm", "--force", id);
+      }
+    });
+    await this.#until("nothing runs", () => this.#eye.alive().length === 0);
   }
 
   async #availability(node: string, availability: string): Promise<void> {
