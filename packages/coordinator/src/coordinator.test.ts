@@ -224,7 +224,7 @@ test("a host that is back is promised nothing while it is not known what was ord
   expect(await beat(2)).toMatchObject({ leaseMs: 6_000 });
 });
 
-test("a leader that sees its own epoch late plans as soon as it does", async () => {
+test("a leader plans nothing and promises nothing before it sees its own epoch", async () => {
   const store = createMemoryStore();
   const clock = new ManualClock();
   await using _h1 = await startHost({ store }, "h1", "ready", clock);
@@ -234,9 +234,13 @@ test("a leader that sees its own epoch late plans as soon as it does", async () 
   let known: ReturnType<CoordinatorStore["control"]> | undefined = inner.control();
   const late = overlaid(inner, { control: () => known ?? inner.control() });
   await using leader = startCoordinator({ coordinator: () => late }, "a", clock);
+  const h2 = store.host("h2" as HostName);
+  const beat = () =>
+    h2.heartbeat({ host: h2.host, epoch: 0, generation: 0 }, AbortSignal.timeout(1_000));
   await clock.advance(SECOND_MS);
-  expect([leaders([leader]), runs(store)]).toEqual([[0], []]);
+  expect([leaders([leader]), runs(store), await beat()]).toEqual([[0], [], undefined]);
   known = undefined;
   await clock.advance(SECOND_MS);
   expect(runs(store)).toEqual(["h1: 1"]);
+  expect(await beat()).toMatchObject({ leaseMs: 6_000 });
 });

@@ -170,6 +170,8 @@ export class Coordinator {
       const { state, hasFooting } = this.#leadership;
       if (state.kind !== "leading" || !hasFooting) return undefined;
       const control = store.control();
+      // Who has just claimed the epoch may not see yet what was committed before (P4).
+      if (control.epoch.epoch !== state.epoch) return undefined;
       const known = control.orders.get(host)?.value;
       if (this.#isForgetful || isAhead(heartbeat, known)) return undefined;
       const isSucceeded = () => this.#succession.isSucceeded(heartbeat, control);

@@ -6,7 +6,9 @@ import { type Brake, brake, type HostSign, type HostSigns } from "./brake.ts";
 type State = {
   readonly sign: HostSign;
   /** What its orders name: an own instance, one that follows on another host, or none. */
-  readonly holds: "running" | "ending" | "resting" | "given-away" | "nothing" | "drained";
+  readonly holds:
+    | ("running" | "ending" | "discarding")
+    | ("resting" | "given-away" | "nothing" | "drained");
   readonly isConfirmedLost?: boolean;
 };
 
@@ -16,7 +18,7 @@ function cluster(states: readonly State[]) {
   const follows: ReturnType<typeof anEntry>[] = [];
   const hosts = states.map(({ sign, holds, isConfirmedLost = false }, index): HostSigns => {
     const name = `h${index}`;
-    const desired = holds === "running" ? "run" : "stop";
+    const desired = holds === "running" ? "run" : holds === "discarding" ? "discard" : "stop";
     const entry = anEntry({ index, desired });
     if (holds === "given-away") follows.push(anEntry({ index, incarnation: 2 }));
     const orders =
@@ -75,8 +77,9 @@ describe("does not count a host", () => {
   });
 });
 
-test("an instance that was being moved is at stake", () => {
+test("an instance that was being moved is at stake, and one that is wanted again", () => {
   expect(cluster([...some(2, "lost", "ending"), ...some(1, "up")])()?.silent).toBe(2);
+  expect(cluster([...some(2, "lost", "discarding"), ...some(1, "up")])()?.silent).toBe(2);
 });
 
 test("beside others an empty host is not called lost either, one lost before stays so", () => {
@@ -93,6 +96,7 @@ const stateArb: fc.Arbitrary<State> = fc.record({
   sign: fc.constantFrom<HostSign[]>("up", "up", "up", "quiet", "unknown", "overdue", "lost"),
   holds: fc.constantFrom<State["holds"][]>(
     ...["running" as const, "running" as const, "running" as const, "ending" as const],
+    "discarding" as const,
     ...["resting" as const, "given-away" as const, "nothing" as const, "drained" as const],
   ),
   isConfirmedLost: fc.boolean(),
@@ -102,7 +106,7 @@ const shareArb = fc.constantFrom(0.1, 0.3, 0.5, 1);
 
 const counts = ({ sign, holds, isConfirmedLost }: State): boolean =>
   (sign === "quiet" || sign === "overdue" || sign === "lost") &&
-  (holds === "running" || holds === "ending") &&
+  (holds === "running" || holds === "ending" || holds === "discarding") &&
   isConfirmedLost !== true;
 
 test("holds exactly where too many count, and nobody who does not", () => {

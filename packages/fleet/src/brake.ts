@@ -101,10 +101,9 @@ function hostsWithStakes(
       if (incarnation > (newest.get(name) ?? 0)) newest.set(name, incarnation);
     }
   }
-  const isAtStake = (one: OrderedInstance): boolean => {
-    if (one.desired !== "stop") return one.desired === "run";
-    return one.incarnation === newest.get(one.name) && isWanted(records.get(one.fleet), one.index);
-  };
+  const isAtStake = (one: OrderedInstance): boolean =>
+    one.desired === "run" ||
+    (one.incarnation === newest.get(one.name) && isWanted(records.get(one.fleet), one.index));
   const holding = hosts.filter(({ view }) => view.orders?.instances.some(isAtStake) === true);
   return new Set(holding.map(({ view }) => view.name));
 }

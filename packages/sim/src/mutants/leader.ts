@@ -67,6 +67,19 @@ export const LEADER_MUTATIONS: readonly Mutation[] = [
     ],
   },
   {
+    name: "a leader promises leases before it sees its own claim",
+    invariant: "I2",
+    scenario: "surge",
+    seed: 10417,
+    patches: [
+      replaced(
+        "coordinator/src/coordinator.ts",
+        "if (control.epoch.epoch !== state.epoch) return undefined;",
+        "",
+      ),
+    ],
+  },
+  {
     name: "a host is promised a lease by orders that were succeeded",
     invariant: "I2",
     seed: 42,

@@ -1,12 +1,15 @@
-import { isUp, keyOf, NOWHERE, type Oracle, type Truth } from "./truth.ts";
+import { isTakenInAfter, isUp, keyOf, NOWHERE, type Oracle, type Truth } from "./truth.ts";
 
 /**
  * The ground of I2, what a lease promises: an incarnation is newly ordered only where no other of
  * its instance is alive on another host that holds a lease; and no host is given a lease again
- * that still runs, by its old orders, what is ordered elsewhere by now.
+ * that still runs, by its old orders, what is ordered elsewhere by now. Where a restore takes in
+ * what succeeded it, the lease that it has may last, and is not prolonged.
  */
 export function lease(): Oracle {
   const known = new Set<string>();
+  /** Until when what a restore took in was beside something that held a lease already. */
+  const lasting = new Map<string, number>();
   const look = (truth: Truth): readonly string[] => {
     const found: string[] = [];
     for (const name of truth.changes.names) {
@@ -24,6 +27,11 @@ export function lease(): Oracle {
           const there = truth.hosts.get(other.host);
           const leftMs = Math.round((there?.leasedUntilMs() ?? 0) - truth.nowMs);
           if (there === undefined || leftMs <= 0) continue;
+          const pair = `${key} beside ${keyOf(other.one)} on ${other.host}`;
+          if (!lasting.has(pair) && isTakenInAfter(host, other.host, truth)) {
+            lasting.set(pair, there.leasedUntilMs());
+          }
+          if (there.leasedUntilMs() <= (lasting.get(pair) ?? 0)) continue;
           const isStillOrdered = there.accepted?.instances.some(
             (each) => keyOf(each) === keyOf(other.one) && each.desired === "run",
           );

@@ -1,11 +1,19 @@
-import type { InstanceName } from "@evm/fleet";
-import { isUp, keyOf, NOWHERE, type Oracle, type Places, type Truth } from "./truth.ts";
+import type { HostName, InstanceName } from "@evm/fleet";
+import {
+  isTakenInAfter,
+  isUp,
+  keyOf,
+  NOWHERE,
+  type Oracle,
+  type Places,
+  type Truth,
+} from "./truth.ts";
 
 /**
  * I1: no instance is ordered to run on two hosts, no incarnation is alive on two, and no host has
  * two incarnations of an instance alive, unless its driver told its agent that one was not. A
- * restore writes what each host goes by, that was lost and succeeded, too: until orders are planned
- * anew there may be an older incarnation as well.
+ * restore writes what each host goes by, that was lost and succeeded, too, or that succeeded what
+ * has been planned since: until orders are planned anew there may be an older incarnation as well.
  */
 export const singleRun = (): Oracle => ({
   invariant: "I1",
@@ -16,11 +24,14 @@ export const singleRun = (): Oracle => ({
     ]),
 });
 
-function orderedTwice(name: InstanceName, { places, restored }: Truth): readonly string[] {
-  const { ordered } = places.get(name) ?? NOWHERE;
+function orderedTwice(name: InstanceName, truth: Truth): readonly string[] {
+  const { ordered } = truth.places.get(name) ?? NOWHERE;
   const all = ordered.filter(({ one }) => one.desired === "run");
-  const newest = Math.max(...all.map(({ one }) => one.incarnation));
-  const toRun = all.filter(({ host, one }) => one.incarnation === newest || !restored.has(host));
+  const incarnation = Math.max(...all.map(({ one }) => one.incarnation));
+  const newest = all.filter(({ one }) => one.incarnation === incarnation);
+  const isFound = (older: HostName): boolean =>
+    truth.restored.has(older) || newest.every(({ host }) => isTakenInAfter(host, older, truth));
+  const toRun = all.filter((it) => newest.includes(it) || !isFound(it.host));
   if (toRun.length < 2) return [];
   const where = toRun.map(({ host, one }) => `${keyOf(one)} on ${host}`);
   return [`ordered to run: ${where.join(", and ")}`];

@@ -83,6 +83,19 @@ export const keyOf = ({ name, incarnation }: Named): string => `${name}.${incarn
 export const isSameIncarnation = (a: Named, b: Named): boolean =>
   a.name === b.name && a.incarnation === b.incarnation;
 
+/**
+ * True where a restore took a host in after another's orders were written: what stands in both is
+ * for the next plan to end.
+ */
+export function isTakenInAfter(
+  host: HostName,
+  other: HostName,
+  { restored, control: { orders } }: Truth,
+): boolean {
+  const revisionOf = (one: HostName): number => orders.get(one)?.revision ?? 0;
+  return restored.has(host) && revisionOf(other) < revisionOf(host);
+}
+
 /** What of one look at a host is not in another: what did not change is the same object. */
 export function withoutSame(
   ones: readonly DriverInstance[],
