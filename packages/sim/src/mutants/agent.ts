@@ -59,7 +59,7 @@ export const AGENT_MUTATIONS: readonly Mutation[] = [
   {
     name: "an agent does not notice a lease that ends between two looks at it",
     invariant: "I2",
-    seed: 3627,
+    seed: 3531,
     patches: [
       replaced(
         "agent/src/lease.ts",

@@ -98,7 +98,7 @@ export const CONTROL_LOSS_MUTATIONS: readonly Mutation[] = [
     name: "a lease is promised beside a successor that a restore found",
     invariant: "I2",
     scenario: "loss",
-    seed: 1518,
+    seed: 2371,
     patches: [
       replaced(
         "coordinator/src/succeeded.ts",

@@ -28,7 +28,7 @@ export function lease(): Oracle {
           const leftMs = Math.round((there?.leasedUntilMs() ?? 0) - truth.nowMs);
           if (there === undefined || leftMs <= 0) continue;
           const pair = `${key} beside ${keyOf(other.one)} on ${other.host}`;
-          if (!lasting.has(pair) && isTakenInAfter(host, other.host, truth)) {
+          if (!lasting.has(pair) && isTakenInAfter({ host, one }, other.host, truth)) {
             lasting.set(pair, there.leasedUntilMs());
           }
           if (there.leasedUntilMs() <= (lasting.get(pair) ?? 0)) continue;

@@ -30,7 +30,7 @@ function orderedTwice(name: InstanceName, truth: Truth): readonly string[] {
   const incarnation = Math.max(...all.map(({ one }) => one.incarnation));
   const newest = all.filter(({ one }) => one.incarnation === incarnation);
   const isFound = (older: HostName): boolean =>
-    truth.restored.has(older) || newest.every(({ host }) => isTakenInAfter(host, older, truth));
+    truth.restored.has(older) || newest.every((it) => isTakenInAfter(it, older, truth));
   const toRun = all.filter((it) => newest.includes(it) || !isFound(it.host));
   if (toRun.length < 2) return [];
   const where = toRun.map(({ host, one }) => `${keyOf(one)} on ${host}`);

@@ -84,16 +84,17 @@ export const isSameIncarnation = (a: Named, b: Named): boolean =>
   a.name === b.name && a.incarnation === b.incarnation;
 
 /**
- * True where a restore took a host in after another's orders were written: what stands in both is
- * for the next plan to end.
+ * True where a restore took something in after another host's orders were written: what stands in
+ * both is for the next plan to end. What may not run twice it takes in stopped.
  */
 export function isTakenInAfter(
-  host: HostName,
+  { host, one }: Places["ordered"][number],
   other: HostName,
-  { restored, control: { orders } }: Truth,
+  { restored, control: { orders, fleets } }: Truth,
 ): boolean {
-  const revisionOf = (one: HostName): number => orders.get(one)?.revision ?? 0;
-  return restored.has(host) && revisionOf(other) < revisionOf(host);
+  const revisionOf = (name: HostName): number => orders.get(name)?.revision ?? 0;
+  const mayRunTwice = fleets.get(one.fleet)?.value.spec.onIsolation === "keep";
+  return mayRunTwice && restored.has(host) && revisionOf(other) < revisionOf(host);
 }
 
 /** What of one look at a host is not in another: what did not change is the same object. */
