@@ -169,10 +169,7 @@ const KINDS: readonly Draw[] = [
   }),
   () => ({
     name: "power loss of everything",
-    begin: async ({ world }) => {
-      const nodes = [...world.nats, ...world.coordinators, ...world.hosts];
-      await Promise.all(nodes.map(({ machine }) => machine.powerOff()));
-    },
+    begin: ({ world }) => world.powerOff(),
   }),
 ];
 

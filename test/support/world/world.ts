@@ -5,6 +5,7 @@
  *     await using world = await createWorld({ hosts: 4 });
  *     await world.hosts[0]?.machine.powerOff();
  */
+import type { Machine } from "./machine.ts";
 import type { CoordinatorNode, HostNode, NatsNode, Settings } from "./parts.ts";
 import { coordinatorNodes, hostNodes, natsNodes, relayRoutes } from "./parts.ts";
 import { startRelay } from "./relay.ts";
@@ -48,15 +49,28 @@ export class World implements AsyncDisposable {
     return addressesOf(this.nats);
   }
 
+  get machines(): readonly Machine[] {
+    return [...this.nats, ...this.coordinators, ...this.hosts].map(({ machine }) => machine);
+  }
+
   get services(): readonly Service[] {
-    return [...this.nats, ...this.coordinators, ...this.hosts].flatMap(
-      ({ machine }) => machine.services,
-    );
+    return this.machines.flatMap(({ services }) => services);
   }
 
   /** Runs a command where an operator would sit, at the switch. */
   run(command: string, ...words: readonly string[]): Promise<string> {
     return this.#room.run(command, ...words);
+  }
+
+  /** All of it loses its power. */
+  async powerOff(): Promise<void> {
+    await Promise.all(this.machines.map((machine) => machine.powerOff()));
+  }
+
+  /** Switches all of it on, and starts all at once: on a rack nobody waits for anybody. */
+  async powerOn(): Promise<void> {
+    await Promise.all(this.machines.map((machine) => machine.powerOn()));
+    await Promise.all(this.services.map((service) => service.launch()));
   }
 
   /** Ends every fault: all machines are on and connected, and all that shall run there does. */
@@ -65,9 +79,8 @@ export class World implements AsyncDisposable {
       // It has given up its streams, and takes them again only when it is started anew.
       if (await machine.emptyDisk()) await server.kill();
     }
-    const nodes = [...this.nats, ...this.coordinators, ...this.hosts];
     await Promise.all(
-      nodes.map(async ({ machine }) => {
+      this.machines.map(async (machine) => {
         await machine.powerOn();
         await machine.mend();
         await machine.emptyDisk();
