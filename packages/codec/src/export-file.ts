@@ -39,18 +39,16 @@ const content = strict(
   "an export: evmExport, exportedAt, epoch, revision, fleets, images, hosts",
 );
 
-/** The whole file. */
+/** The whole file; what comes after its first lines changes only where the cluster does. */
 export function formatExport(value: ClusterExport): string {
-  const { exportedAt, epoch, revision } = value;
+  const { exportedAt, epoch, revision, fleets, images, hosts } = value;
   const at = new Date(exportedAt).toISOString();
   return (
-    HEADER + stringify({ evmExport: VERSION, exportedAt: at, epoch, revision }) + exportBody(value)
+    HEADER +
+    stringify({ evmExport: VERSION, exportedAt: at, epoch, revision }) +
+    stringify({ fleets, images, hosts }, FORMAT)
   );
 }
-
-/** The part of it that changes only where the cluster does. */
-export const exportBody = ({ fleets, images, hosts }: ClusterExport): string =>
-  stringify({ fleets, images, hosts }, FORMAT);
 
 /** @throws CodecError that names the file and every field that is wrong */
 export function parseExport({ file, text }: { file: string; text: string }): ClusterExport {

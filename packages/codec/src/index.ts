@@ -8,7 +8,7 @@ export { sha256, templateDigest } from "./digest.ts";
 export { duration, parseDuration } from "./duration.ts";
 export { type EpochHolder, epochHolderCodec } from "./epoch-codec.ts";
 export { clusterExportCodec, type Restored, restoredCodec } from "./export-codec.ts";
-export { exportBody, formatExport, parseExport } from "./export-file.ts";
+export { formatExport, parseExport } from "./export-file.ts";
 export { fleetFileJsonSchema } from "./file-schema.ts";
 export type { FileProblem, FleetFile, ParsedFleet, ParsedFleets } from "./fleet-file.ts";
 export {

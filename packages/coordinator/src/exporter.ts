@@ -7,8 +7,8 @@
  *  X2 One that says the same as the last is not written, so that as many as are kept reach far
  *     back.
  */
-import { exportBody, formatExport, parseExport } from "@evm/codec";
-import type { Clock, ClusterExport } from "@evm/fleet";
+import { formatExport, parseExport } from "@evm/codec";
+import { type Clock, type ClusterExport, isSame } from "@evm/fleet";
 import { errorText, type Log } from "@evm/telemetry";
 import type { Announcer } from "./announcer.ts";
 import type { ExportFolder } from "./export-folder.ts";
@@ -32,8 +32,8 @@ export type ExporterOptions = {
 
 export class Exporter {
   readonly #options: ExporterOptions;
-  /** Of the newest export; undefined until it was looked for. */
-  #lastBody: string | undefined;
+  /** What the newest export says; undefined while none is known that can be read. */
+  #last: ClusterExport | undefined;
   #hasFailed = false;
 
   constructor(options: ExporterOptions) {
@@ -71,26 +71,29 @@ export class Exporter {
   async #export(value: ClusterExport): Promise<boolean> {
     const { folder, keep, log } = this.#options;
     const names = await folder.list();
-    this.#lastBody ??= await this.#bodyOf(names.at(-1));
-    const body = exportBody(value);
-    if (body === this.#lastBody) return false;
+    this.#last ??= await this.#read(names.at(-1));
+    if (this.#last !== undefined && saysTheSame(this.#last, value)) return false;
     const name = `evm-${new Date(value.exportedAt).toISOString().replaceAll(":", "-")}.yaml`;
     await folder.write(name, formatExport(value));
-    this.#lastBody = body;
+    this.#last = value;
     for (const old of [...names, name].slice(0, -keep)) await folder.remove(old);
     log.info("exported the cluster", { file: name });
     return true;
   }
 
-  /** Empty where there is none, or one that cannot be read: another is written. */
-  async #bodyOf(file: string | undefined): Promise<string> {
-    if (file === undefined) return "";
+  /** Undefined where there is none, or one that cannot be read: another is written. */
+  async #read(file: string | undefined): Promise<ClusterExport | undefined> {
+    if (file === undefined) return undefined;
     const { folder, log } = this.#options;
     try {
-      return exportBody(parseExport({ file, text: await folder.read(file) }));
+      return parseExport({ file, text: await folder.read(file) });
     } catch (error) {
       log.warn("the newest export cannot be read", { file, error });
-      return "";
+      return undefined;
     }
   }
 }
+
+/** True where two exports differ at most in when they were made, and under which epoch. */
+const saysTheSame = (a: ClusterExport, b: ClusterExport): boolean =>
+  isSame(a.fleets, b.fleets) && isSame(a.images, b.images) && isSame(a.hosts, b.hosts);
