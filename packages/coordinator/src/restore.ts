@@ -13,6 +13,7 @@ import {
   type HostName,
   type HostView,
   isHostName,
+  nextEpochBase,
   type Orders,
   type RebuildInput,
   type Rebuilt,
@@ -28,13 +29,6 @@ import {
 } from "@evm/store";
 import { errorText, withDeadline } from "@evm/telemetry";
 import type { ApiContext } from "./api/context.ts";
-
-/**
- * Epochs of one life of the control state differ by less than this: an epoch is a revision, and so
- * many would take seven years at the pace at which NATS takes them at its best. So what a host that
- * does not answer was ordered is below the next multiple, too. There is room for 9,000 restores.
- */
-const EPOCH_STRIDE = 1_000_000_000_000;
 
 /** A host that is there answers within milliseconds; 500 kB take a little longer. */
 const ANSWER_TIMEOUT_MS = 5_000;
@@ -183,8 +177,8 @@ function assertAnswered(
 }
 
 function baseAbove(epoch: number): number {
-  const base = (Math.floor(epoch / EPOCH_STRIDE) + 1) * EPOCH_STRIDE;
-  if (base + EPOCH_STRIDE <= Number.MAX_SAFE_INTEGER) return base;
+  const base = nextEpochBase(epoch);
+  if (base !== undefined) return base;
   throw new RpcError("failedPrecondition", `restore: there is no room above epoch ${epoch}`);
 }
 

@@ -38,6 +38,7 @@ export {
 export type { Artifact, Boot, Image } from "./image.ts";
 export { artifactsOf } from "./image.ts";
 export { isNewer } from "./is-newer.ts";
+export { nextEpochBase } from "./life.ts";
 export { isDrained, isInMaintenance } from "./maintenance.ts";
 export type { OrderedFleet, OrderedInstance, OrderedTemplate, Orders } from "./orders.ts";
 export type { ObservedPhase, Phase } from "./phase.ts";

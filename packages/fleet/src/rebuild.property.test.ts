@@ -13,6 +13,7 @@ import {
 } from "../test/build.ts";
 import { check } from "./check.ts";
 import type { HostName } from "./ids.ts";
+import { nextEpochBase } from "./life.ts";
 import type { OrderedInstance, OrderedTemplate, Orders } from "./orders.ts";
 import type { Action, Plan } from "./plan.ts";
 import { type RebuildInput, rebuild } from "./rebuild.ts";
@@ -22,7 +23,6 @@ import type { FleetRecord, HostView, Snapshot } from "./snapshot.ts";
 const HOSTS = ["h1", "h2", "h3", "h4"].map(hostName);
 const FLEETS = ["web", "db"];
 const MAX_INSTANCES = 4;
-const BASE = 1_000;
 
 const TEMPLATES: readonly OrderedTemplate[] = ["a1", "b2"].map((text) => ({
   digest: digest(text),
@@ -116,10 +116,12 @@ const asOrdered = (orders: Orders): HostView =>
 
 /** What a leader would plan on the rebuilt state, `check` agreeing. */
 function planOn(fleets: readonly FleetRecord[], hosts: readonly HostView[]): Plan {
+  const epochBase = nextEpochBase(0);
+  if (epochBase === undefined) throw new Error("no room for a second life");
   const snapshot: Snapshot = aSnapshot(
     fleets.toSorted((a, b) => (a.spec.name < b.spec.name ? -1 : 1)),
     hosts,
-    { epoch: BASE + 1, epochBase: BASE },
+    { epoch: epochBase + 1, epochBase },
   );
   const plan = reconcile(snapshot);
   expect(check(snapshot, plan)).toEqual([]);

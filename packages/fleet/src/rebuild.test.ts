@@ -77,7 +77,7 @@ describe("orders", () => {
     const made = rebuild(given([aFleet()], [], { stored, ...silent("h1") }));
     expect(made.orders).toMatchObject([{ host: "h1", epoch: 0, generation: 0, instances: [] }]);
     expect(made.summary.hosts).toMatchObject([{ name: "h1", source: "none", running: 0 }]);
-    expect(made.fleets[0]?.wishes).toMatchObject([{ index: 0, minIncarnation: 1_000 }]);
+    expect(texts(made).join()).toMatch(/may be on a host that did not answer, and made afresh/);
   });
 
   test("of a whole control state for a silent host stay", () => {
@@ -178,19 +178,13 @@ describe("wishes", () => {
     expect(wishes(aFleet(), isAfresh)).toEqual([]);
   });
 
-  test("number what a silent host may run well above what is known of it (I1)", () => {
+  test("let nothing older go on of what a silent host may run", () => {
     const fleet = aFleet({ replicas: 2 });
     const ordered = [on("h1", { index: 1, incarnation: 3, desired: "discard" })];
     expect(wishes(fleet, ordered, silent("h2"))).toEqual([
-      { index: 0, isStopped: false, minIncarnation: 1_000 },
-      { index: 1, isStopped: false, minIncarnation: 1_003 },
+      { index: 1, isStopped: false, minIncarnation: 4 },
     ]);
     expect(wishes(fleet, ordered)).toEqual([]);
-  });
-
-  test("and above what a restore before that numbered", () => {
-    const fleet = aFleet({}, { wishes: [{ index: 0, isStopped: false, minIncarnation: 1_000 }] });
-    expect(wishes(fleet, [], silent("h2"))).toMatchObject([{ minIncarnation: 2_000 }]);
   });
 
   test("keep such instances stopped where their fleet waits for lost hosts", () => {

@@ -13,6 +13,7 @@ import {
   someOrders,
 } from "../test/build.ts";
 import { check } from "./check.ts";
+import { nextEpochBase } from "./life.ts";
 import type { OrderedInstance } from "./orders.ts";
 import type { Plan } from "./plan.ts";
 import { reconcile } from "./reconcile.ts";
@@ -419,6 +420,18 @@ describe("what an operator asks of one instance", () => {
     expect(written(plan([record], [host("h1", entries, seen), aHost("h2")]))).toEqual([
       "h1: web-0000.1 discard, web-0000.2 run, web-0001.1 stop",
     ]);
+  });
+
+  test("what begins after a restore is numbered above all that was ordered before (I1)", () => {
+    const epochBase = nextEpochBase(0) ?? 0;
+    const since = { epoch: epochBase + 1, epochBase };
+    expect(written(plan([aFleet()], [aHost("h1")], since))).toEqual(["h1: web-0000.100001 run"]);
+    const known = host("h1", [anEntry({ incarnation: 3 })], [ready({ incarnation: 3 })]);
+    expect(written(plan([wish({ minIncarnation: 4 })], [known], since))).toEqual([
+      "h1: web-0000.3 discard, web-0000.100001 run",
+    ]);
+    const later = { ...since, epochBase: nextEpochBase(epochBase) ?? 0 };
+    expect(written(plan([aFleet()], [aHost("h1")], later))).toEqual(["h1: web-0000.200001 run"]);
   });
 
   test("a restart asked for several times skips incarnations", () => {

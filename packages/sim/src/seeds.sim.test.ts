@@ -39,6 +39,7 @@ const FOUND_IN_LOSS: readonly Found[] = [
   [1753, "a host that had come back discarded by old orders what newer ones had made anew (I4)"],
   [2605, "the oracle took what waits for room, to be made as before, for what is declared (I7)"],
   [2908, "a successor was taken in beside what it succeeded, which held a lease (I2)"],
+  [20457, "what was declared anew had the numbers of what ran, on a host that nobody knew of (I1)"],
 ];
 /** The same, where updates have extra instances, and with more hosts. */
 const FOUND_IN_SURGE: readonly Found[] = [

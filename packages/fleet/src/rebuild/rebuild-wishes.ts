@@ -5,13 +5,6 @@ import { nameSome } from "../rule.ts";
 import type { FleetRecord, InstanceWish } from "../snapshot.ts";
 import type { Ordered } from "./rebuild-fleet.ts";
 
-/**
- * What may run on a host that did not answer is numbered well above what is known of it, so that
- * the two are told apart should the host come back. No instance is made afresh that often between
- * an outage of its host and a restore.
- */
-export const INCARNATION_GAP = 1_000;
-
 type WishContext = {
   /** Whether a line of orders may say other than the record. */
   readonly isNew: (ordered: Ordered) => boolean;
@@ -47,8 +40,9 @@ export function rebuildWishes(
       wishes.set(index, { ...wish, isStopped: true });
     } else if (isAnyMissing) {
       unknown.push(index);
-      const known = Math.max(wish.minIncarnation, one?.incarnation ?? 0);
-      const minIncarnation = known + INCARNATION_GAP;
+      // What is known of it is older: it is not to go on.
+      const next = one === undefined ? 0 : one.incarnation + 1;
+      const minIncarnation = Math.max(wish.minIncarnation, next);
       const isStopped = wish.isStopped || onHostLoss === "wait";
       wishes.set(index, { index, isStopped, minIncarnation });
     }

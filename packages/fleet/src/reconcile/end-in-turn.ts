@@ -55,7 +55,7 @@ function succeedInPlace(work: Work, demands: Demands, candidate: Candidate): boo
   host.load.releaseDisk(claim);
   // Both are never there at once, see `countPromises`.
   work.cluster.claim(host.load, largest([next.request, claim]), "all");
-  const incarnation = nextIncarnation(member);
+  const incarnation = nextIncarnation(work, member);
   const details = { incarnation, template: next.template, desired: "run" } as const;
   const begun = addEntry(member, host, { ...details, observed: undefined });
   work.actions.push(actionOn(begun, cause, reasonToEnd(candidate), host));

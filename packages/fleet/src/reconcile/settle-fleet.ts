@@ -199,7 +199,7 @@ function vacate(
     ...{ member, prior },
     cause: prior === undefined ? undefined : causeToEnd(prior, wish),
     discardsPrior: discard,
-    incarnation: nextIncarnation(member),
+    incarnation: nextIncarnation(settling.work, member),
     next: nextOf(settling, prior),
   };
 }

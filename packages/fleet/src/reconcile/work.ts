@@ -4,6 +4,7 @@
  */
 import type { HostLoad } from "../host-load.ts";
 import { type Digest, type FleetName, type InstanceName, instanceName } from "../ids.ts";
+import { firstIncarnation } from "../life.ts";
 import type { OrderedInstance, OrderedTemplate } from "../orders.ts";
 import { isAlive } from "../phase.ts";
 import type { Cluster } from "../place.ts";
@@ -128,10 +129,14 @@ export function knownTemplate({ record }: FleetWork, digest: Digest): OrderedTem
 export const templateOf = ({ host, member, ordered }: Entry): OrderedTemplate | undefined =>
   host.templates.get(ordered.template) ?? knownTemplate(member.fleet, ordered.template);
 
-/** Above every incarnation of the instance there ever was (I1), and as high as was asked for. */
-export function nextIncarnation(member: Member): number {
+/**
+ * Above every incarnation of the instance there ever was (I1), known or from before a restore, and
+ * as high as was asked for.
+ */
+export function nextIncarnation({ snapshot }: Work, member: Member): number {
   const wish = member.fleet.wishes.get(member.index);
-  return Math.max(highestIncarnation(member) + 1, wish?.minIncarnation ?? 1);
+  const first = firstIncarnation(snapshot.epochBase);
+  return Math.max(first, highestIncarnation(member) + 1, wish?.minIncarnation ?? 0);
 }
 
 /** Changes what is desired of an entry, and says so. */

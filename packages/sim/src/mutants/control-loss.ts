@@ -30,6 +30,15 @@ export const CONTROL_LOSS_MUTATIONS: readonly Mutation[] = [
     ],
   },
   {
+    name: "what is declared anew after a restore counts from one again",
+    invariant: "I1",
+    scenario: "loss",
+    seed: 20457,
+    patches: [
+      replaced("fleet/src/life.ts", "1 + INCARNATIONS_PER_LIFE *", "1 + 0 * INCARNATIONS_PER_LIFE *"),
+    ],
+  },
+  {
     name: "leases are promised while the control state is lost",
     invariant: "I2",
     scenario: "loss",
