@@ -10,7 +10,7 @@
  *     A record of a control state that is whole is no older: it is changed for the sake of hosts
  *     that are taken in only, and what operators gave up meanwhile stays given up.
  *  R3 What a host which did not answer may run is started afresh or, where its fleet is to wait for
- *     hosts that are lost, kept stopped. The new incarnations are numbered above it (see `life.ts`).
+ *     lost hosts, kept stopped. The new incarnations are numbered above it (see `life.ts`).
  *
  * Pure. Everything that an operator may want to look at afterwards is said in a note.
  */

@@ -35,7 +35,7 @@ export const CONTROL_LOSS_MUTATIONS: readonly Mutation[] = [
     scenario: "loss",
     seed: 20457,
     patches: [
-      replaced("fleet/src/life.ts", "1 + INCARNATIONS_PER_LIFE *", "1 + 0 * INCARNATIONS_PER_LIFE *"),
+      replaced("fleet/src/life.ts", "1 + INCARNATIONS_PER_LIFE", "1 + 0 * INCARNATIONS_PER_LIFE"),
     ],
   },
   {
