@@ -9,7 +9,6 @@ import {
   type HostName,
   isAhead,
   type Overcommit,
-  type Plan,
   type Recall,
 } from "@evm/fleet";
 import { type CoordinatorStore, EventOutbox } from "@evm/store";
@@ -19,7 +18,12 @@ import { HostNews } from "./host-news.ts";
 import { Leadership, type LeadershipState } from "./leadership.ts";
 import { Liveness, type LivenessOptions } from "./liveness.ts";
 import { describeMemory, MemoryWatch } from "./memory-watch.ts";
-import { type CoordinatorMetrics, forgetPicture, observePicture } from "./metrics.ts";
+import {
+  type CoordinatorMetrics,
+  countsTheSame,
+  forgetPicture,
+  observePicture,
+} from "./metrics.ts";
 import { Camera, type Picture } from "./picture.ts";
 import { type PassOutcome, Planner } from "./planner.ts";
 import { Succession } from "./succeeded.ts";
@@ -68,7 +72,7 @@ export class Coordinator {
   #heartbeats: ReadonlyMap<HostName, Applied> = new Map();
   readonly #hostNews: HostNews;
   /** The plan that the metrics tell of, and since when they do. */
-  #observed: { readonly plan: Plan; readonly atMs: number } | undefined;
+  #observed: { readonly picture: Picture; readonly atMs: number } | undefined;
   /**
    * Hosts that were taken for lost by any pass since the last of which it is known what it wrote:
    * nothing is promised to them meanwhile, though they may be back.
@@ -254,8 +258,10 @@ export class Coordinator {
     const { clock, metrics } = this.#options;
     const nowMs = clock.monotonicMs();
     const last = this.#observed;
-    if (picture.plan === last?.plan || nowMs < (last?.atMs ?? 0) + OBSERVE_INTERVAL_MS) return;
-    this.#observed = { plan: picture.plan, atMs: nowMs };
+    if (last !== undefined && nowMs < last.atMs + OBSERVE_INTERVAL_MS) return;
+    const isNews = last === undefined || !countsTheSame(picture, last.picture);
+    this.#observed = { picture, atMs: nowMs };
+    if (!isNews) return;
     observePicture(metrics, picture);
   }
 

@@ -1,5 +1,5 @@
 /** Everything a coordinator counts. */
-import { isInMaintenance, type Phase } from "@evm/fleet";
+import { type HostView, isInMaintenance, type Phase } from "@evm/fleet";
 import type { Metrics } from "@evm/telemetry";
 import type { InstanceView } from "./instances.ts";
 import type { Picture } from "./picture.ts";
@@ -117,6 +117,22 @@ export function observePicture(metrics: CoordinatorMetrics, picture: Picture): v
   for (const [fleet, phases] of countByFleet(unsorted)) {
     for (const [phase, count] of phases) metrics.instances.set({ fleet, phase }, count);
   }
+}
+
+/** True where the gauges are the same for both. */
+export function countsTheSame({ plan, snapshot }: Picture, last: Picture): boolean {
+  const { hosts } = last.snapshot;
+  // Of one plan are the same hosts, and only what they report differs.
+  return plan === last.plan && snapshot.hosts.every((host, at) => isAlike(host, hosts[at]));
+}
+
+function isAlike({ report }: HostView, other: HostView | undefined): boolean {
+  const before = other?.report?.instances;
+  if (report?.instances === before) return true;
+  if (report === undefined || report.instances.length !== before?.length) return false;
+  return report.instances.every(({ name, phase }, at) => {
+    return before[at]?.name === name && before[at].phase === phase;
+  });
 }
 
 /** Unsets them. */

@@ -1,4 +1,4 @@
-import type { Applied, HostName, OrderedInstance, Report } from "@evm/fleet";
+import type { Applied, HostName, Observed, OrderedInstance, Report } from "@evm/fleet";
 import { type ControlState, createMemoryStore } from "@evm/store";
 import { ManualClock } from "@evm/telemetry";
 import { expect, test } from "vitest";
@@ -78,7 +78,7 @@ test("a heartbeat that says no more than the report calls for no other plan", as
   await close();
 });
 
-test("what is wrong with what is ready calls for no other plan, unless it is to end", async () => {
+test("how instances fare calls for no other plan, unless some are to end or to fail", async () => {
   const store = createMemoryStore();
   const own = store.coordinator("a");
   const clock = new ManualClock();
@@ -88,34 +88,39 @@ test("what is wrong with what is ready calls for no other plan, unless it is to 
   const claimed = await own.claimEpoch("a", 0, soon().signal);
   const epoch = claimed.kind === "written" ? claimed.epoch : 0;
   const camera = new Camera();
-  const take = (desired: OrderedInstance["desired"], reason: string | undefined) =>
+  const take = (desired: OrderedInstance["desired"], seen: Partial<Observed> = {}) =>
     camera.take({
       epoch,
       control: ordering(own.control(), desired),
-      reports: new Map([...own.reports()].map(([name, one]) => [name, blemished(one, reason)])),
+      reports: new Map([...own.reports()].map(([name, one]) => [name, faring(one, seen)])),
       heartbeats: new Map(),
       signOf: () => "up",
       overcommit,
       waveShare: 0.1,
       maxLostShare: 1,
     });
-  const { plan } = take("run", undefined);
+  const { plan } = take("run");
   const orders = plan.orders.map((value) => ({ value, expectedRevision: 0 }));
   await own.commit({ epoch, orders, fleets: [], forgottenFleets: [] }, soon().signal);
   await clock.advance(1_000);
 
-  const settled = take("run", undefined);
+  const settled = take("run");
   expect(settled.instances.map(({ phase }) => phase)).toEqual(["ready"]);
-  const blemish = take("run", "docker is away");
+  expect([...settled.plan.watched]).toEqual([]);
+  const blemish = take("run", { reason: "docker is away" });
   expect(blemish.instances.map(({ reason }) => reason)).toEqual(["docker is away"]);
   expect(blemish.plan).toBe(settled.plan);
-  const { plan: ending } = take("discard", undefined);
-  expect(take("discard", "docker is away").plan).not.toBe(ending);
+  const crashed = take("run", { phase: "starting", restarts: 9 });
+  expect(crashed.instances.map(({ phase }) => phase)).toEqual(["starting"]);
+  expect(crashed.plan).toBe(settled.plan);
+  expect(take("run", { phase: "failed" }).plan).not.toBe(settled.plan);
+  const { plan: ending } = take("discard");
+  expect(take("discard", { reason: "docker is away" }).plan).not.toBe(ending);
   await host[Symbol.asyncDispose]();
 });
 
-function blemished(report: Report, reason: string | undefined): Report {
-  return { ...report, instances: report.instances.map((one) => ({ ...one, reason })) };
+function faring(report: Report, seen: Partial<Observed>): Report {
+  return { ...report, instances: report.instances.map((one) => ({ ...one, ...seen })) };
 }
 
 function ordering(control: ControlState, desired: OrderedInstance["desired"]): ControlState {

@@ -1,21 +1,17 @@
 /** What is known and what follows from it, worked out once for everybody who asks. */
 import {
-  appliedBy,
   type FleetName,
   type HostView,
   type InstanceName,
-  isSame,
-  type Observed,
   type Plan,
   type Recall,
-  type Report,
   recall,
   reconcile,
-  runtimeName,
   type Snapshot,
 } from "@evm/fleet";
 import type { ControlState } from "@evm/store";
 import { compareViews, hostInstanceViews, type InstanceView, instanceViews } from "./instances.ts";
+import { isSameSituation } from "./situation.ts";
 import { type Sighting, type SnapshotInput, takeSnapshot } from "./snapshot.ts";
 
 /** A snapshot with all that it implies; each part is made when it is first asked for. */
@@ -35,13 +31,14 @@ export class Picture {
     snapshot: Snapshot,
     control: ControlState,
     viewsOn: (host: HostView) => readonly InstanceView[] = hostInstanceViews,
-    /** Taken of what calls for the same plan. */
-    alike?: Picture,
+    last?: Picture,
   ) {
     this.snapshot = snapshot;
-    if (alike !== undefined) this.#plan = alike.#plan;
     this.control = control;
     this.#viewsOn = viewsOn;
+    const plan = last === undefined ? undefined : last.#plan;
+    if (last === undefined || plan === undefined) return;
+    if (isSameSituation(last.snapshot, snapshot, plan)) this.#plan = plan;
   }
 
   /** Whether the control state remembers what hosts were ordered. */
@@ -104,9 +101,8 @@ export class Camera {
     if (last !== undefined && isUnchanged(last, input)) return last.picture;
     const sighting = takeSnapshot(input, last?.sighting);
     const { snapshot } = sighting;
-    const isAlike = last !== undefined && isSameSituation(last.sighting.snapshot, snapshot);
-    const alike = isAlike ? last.picture : undefined;
-    const picture = new Picture(snapshot, input.control, (host) => this.#viewsOn(host), alike);
+    const viewsOn = (host: HostView) => this.#viewsOn(host);
+    const picture = new Picture(snapshot, input.control, viewsOn, last?.picture);
     this.#last = { input, sighting, picture };
     return picture;
   }
@@ -142,52 +138,3 @@ function isUnchanged({ input: before, sighting }: Taken, now: SnapshotInput): bo
     sighting.snapshot.hosts.every(({ name }) => sighting.signs.get(name)?.sign === now.signOf(name))
   );
 }
-
-/**
- * True where two snapshots differ at most in when reports were made, in whether a report or a
- * heartbeat says which orders are applied, and in what is wrong with instances that are ready all
- * the same. None of it decides anything: hosts repeat what they told, and a runtime that answers
- * only now and then is told of each time; that must not cost a plan.
- */
-function isSameSituation(before: Snapshot, now: Snapshot): boolean {
-  return (
-    before.epoch === now.epoch &&
-    before.epochBase === now.epochBase &&
-    before.overcommit === now.overcommit &&
-    before.waveShare === now.waveShare &&
-    isSame(before.brake, now.brake) &&
-    before.fleets.length === now.fleets.length &&
-    before.fleets.every((fleet, at) => fleet === now.fleets[at]) &&
-    before.hosts.length === now.hosts.length &&
-    before.hosts.every((host, at) => isSameHost(host, now.hosts[at]))
-  );
-}
-
-function isSameHost(before: HostView, now: HostView | undefined): boolean {
-  if (before === now) return true;
-  const report = decisive(before);
-  const later = now && decisive(now);
-  if (now === undefined || report === undefined || later === undefined) return false;
-  const repeated = { ...later, reportedAt: report.reportedAt };
-  return isSame(
-    { ...before, report, heartbeat: appliedBy(before) },
-    { ...now, report: repeated, heartbeat: appliedBy(now) },
-  );
-}
-
-/** A report without what is wrong with instances that are ready, and to run: no plan tells that. */
-function decisive({ report, orders }: HostView): Report | undefined {
-  if (report?.instances.some(isBlemished) !== true) return report;
-  const toRun = new Set<string>();
-  for (const { name, incarnation, desired } of orders?.instances ?? []) {
-    if (desired === "run") toRun.add(runtimeName(name, incarnation));
-  }
-  const instances = report.instances.map((one) => {
-    const isToRun = toRun.has(runtimeName(one.name, one.incarnation));
-    return isToRun && isBlemished(one) ? { ...one, reason: undefined } : one;
-  });
-  return { ...report, instances };
-}
-
-const isBlemished = ({ phase, reason }: Observed): boolean =>
-  phase === "ready" && reason !== undefined;

@@ -30,6 +30,7 @@ const EMPTY: Plan = {
   notes: [],
   fleets: [],
   forgottenFleets: [],
+  watched: new Set(),
 };
 
 const next = (host: string, entries: readonly OrderedInstance[], over: Partial<Orders> = {}) =>

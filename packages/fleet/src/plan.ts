@@ -57,6 +57,11 @@ export type Plan = {
   readonly fleets: readonly FleetRecord[];
   /** Deleting fleets of which nothing is left anywhere: their records can go. */
   readonly forgottenFleets: readonly FleetName[];
+  /**
+   * Fleets whose instances this plan watches: which are ready, and how they fare. Of what all others
+   * have and are ordered to run it matters only whether it has failed.
+   */
+  readonly watched: ReadonlySet<FleetName>;
 };
 
 /** A rule that a plan breaks; found by `check`, which shares no code with the planner. */

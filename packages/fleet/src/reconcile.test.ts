@@ -87,6 +87,7 @@ describe("a fleet that is declared", () => {
       notes: [],
       fleets: [],
       forgottenFleets: [],
+      watched: new Set(),
     });
   });
 

@@ -80,6 +80,7 @@ export function reconcile(snapshot: Snapshot): Plan {
     notes: work.notes,
     fleets: work.records,
     forgottenFleets: forgottenFleets(work),
+    watched: work.watched,
   };
 }
 
@@ -114,6 +115,7 @@ const nothing = (note: Note): Plan => ({
   notes: [note],
   fleets: [],
   forgottenFleets: [],
+  watched: new Set(),
 });
 
 /** Nothing is planned on a memory that is older than what runs (see `recall`). */

@@ -5,6 +5,8 @@ import {
   type HostName,
   type HostView,
   instanceName,
+  isSame,
+  type Observed,
   type Orders,
   type Overcommit,
   type Plan,
@@ -16,6 +18,9 @@ import { digest } from "./build.ts";
 import { SimulatedHost } from "./simulated-host.ts";
 
 type State = { -readonly [Key in "admin" | "liveness"]: HostView[Key] };
+
+/** What becomes of an instance that is to run, but for those that have failed. */
+const FORTUNES = ["starting", "ready", "stopped", "running", "stopping"] as const;
 
 /** Longer than any backoff, so that every round may restart what ended. */
 const ROUND_MS = 10_000;
@@ -36,6 +41,7 @@ export class SimulatedCluster {
   readonly #stale: Orders[] = [];
   #reports = new Map<HostName, HostView["report"]>();
   #now = 0;
+  #passes = 0;
   #templates = 0;
 
   constructor(fleets: readonly FleetRecord[], views: readonly HostView[], overcommit: Overcommit) {
@@ -83,6 +89,9 @@ export class SimulatedCluster {
     for (const { invariant, text } of check(snapshot, plan)) {
       this.faults.push(`check: ${invariant}: ${text}`);
     }
+    if (!isSame(plan, reconcile(this.#faringOtherwise(snapshot, plan)))) {
+      this.faults.push("the plan goes by how instances fare that it does not watch");
+    }
     for (const orders of plan.orders.slice(0, limit)) {
       const before = this.orders.get(orders.host);
       if (before !== undefined) this.#stale.push(before);
@@ -91,6 +100,26 @@ export class SimulatedCluster {
     for (const record of plan.fleets) this.fleets.set(record.spec.name, record);
     for (const fleet of plan.forgottenFleets) this.fleets.delete(fleet);
     return plan;
+  }
+
+  /** The same, had it gone another way with what is ordered to run and not watched by the plan. */
+  #faringOtherwise(snapshot: Snapshot, { watched }: Plan): Snapshot {
+    this.#passes += 1;
+    const phase = FORTUNES[this.#passes % FORTUNES.length] ?? "running";
+    const hosts = snapshot.hosts.map((host): HostView => {
+      const { report, orders } = host;
+      const toRun = orders?.instances.filter(({ desired }) => desired === "run") ?? [];
+      const names = new Set(toRun.map(({ name, incarnation }) => runtimeName(name, incarnation)));
+      const fare = (one: Observed): Observed => {
+        const isToRun = names.has(runtimeName(one.name, one.incarnation));
+        if (!isToRun || watched.has(one.fleet) || one.phase === "failed") return one;
+        return { ...one, phase, restarts: this.#passes, since: this.#now, reason: "it had to" };
+      };
+      return report === undefined
+        ? host
+        : { ...host, report: { ...report, instances: report.instances.map(fare) } };
+    });
+    return { ...snapshot, hosts };
   }
 
   /** Every host that is not lost hears its orders, takes a step, and reports. */

@@ -87,7 +87,8 @@ test("a plan that does not say why an instance waits is noticed, and one that fo
   const overcommit = { vcpu: 1, memory: 1, disk: 1 };
   const clusterWide = { epoch: 1, epochBase: 0, overcommit, waveShare: 0.1, brake: undefined };
   const snapshot = { ...clusterWide, fleets: [], hosts: [] };
-  const plan = { orders: [], actions: [], waiting, notes: [], fleets: [], forgottenFleets: [] };
+  const nothing = { orders: [], actions: [], notes: [], fleets: [], forgottenFleets: [] };
+  const plan = { ...nothing, waiting, watched: new Set<FleetName>() };
   expect(unexplained(snapshot, plan)).toEqual(["web-0000 waits without a reason"]);
 });
 

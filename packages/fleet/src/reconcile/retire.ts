@@ -31,6 +31,7 @@ export function retire(work: Work): void {
       }
     }
   }
+  for (const { member } of givenUp) work.watched.add(member.fleet.name);
   endInWaves(work, givenUp);
 }
 

@@ -70,6 +70,9 @@ export function settleFleet(
   }
   const { vacancies, endings, candidates, failed, failures, outdated } = settling;
   noteFailed(work, record, failed);
+  const { update } = record.spec;
+  const isUpdating = record.rollout.state.kind === "going" || update.maxSurge > 0;
+  if (isUpdating || candidates.length > 0) work.watched.add(fleet.name);
   const isHalted = judgeRollout(work, record, { failures, unready, outdated });
   return {
     ...{ record, vacancies, endings },

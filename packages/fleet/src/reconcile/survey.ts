@@ -36,7 +36,10 @@ export function survey(snapshot: Snapshot): Work {
       entries.sort((a, b) => a.ordered.incarnation - b.ordered.incarnation);
     }
   }
-  return { snapshot, cluster, hosts, fleets, actions: [], waiting: [], notes: [], records: [] };
+  return {
+    ...{ snapshot, cluster, hosts, fleets },
+    ...{ actions: [], waiting: [], notes: [], records: [], watched: new Set() },
+  };
 }
 
 function surveyHost(

@@ -74,6 +74,8 @@ export type Work = {
   readonly notes: Note[];
   /** Records that this pass changes. */
   readonly records: FleetRecord[];
+  /** See `Plan`. */
+  readonly watched: Set<FleetName>;
 };
 
 export const nameOf = (member: Member): InstanceName =>

@@ -116,9 +116,21 @@ export const LEADER_MUTATIONS: readonly Mutation[] = [
     seed: 1,
     patches: [
       replaced(
-        "coordinator/src/picture.ts",
+        "coordinator/src/situation.ts",
         "{ ...before, report, heartbeat: appliedBy(before) },",
         "{ ...before, report: repeated, heartbeat: appliedBy(before) },",
+      ),
+    ],
+  },
+  {
+    name: "a plan does not watch what it waits for",
+    invariant: "I7",
+    seed: 32,
+    patches: [
+      replaced(
+        "fleet/src/reconcile/settle-fleet.ts",
+        "if (isUpdating || candidates.length > 0) work",
+        "if (isUpdating && candidates.length > 0 && false) work",
       ),
     ],
   },
