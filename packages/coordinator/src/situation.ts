@@ -12,9 +12,9 @@ import {
 } from "@evm/fleet";
 
 /**
- * True where two snapshots differ at most in what the plan of the first does not go by: when reports
- * were made, whether a report or a heartbeat says which orders are applied, and how those instances
- * fare that the plan does not watch. Hosts repeat what they told, a runtime that answers only now
+ * True where two snapshots differ at most in what the plan of the first does not go by: when
+ * reports were made, whether a report or a heartbeat says which orders are applied, and how those
+ * instances fare that the plan does not watch. Hosts repeat what they told, a runtime that answers only now
  * and then is told of each time, and what crashes again and again is ready in between: none of that
  * must cost a plan.
  *

@@ -58,8 +58,8 @@ export type Plan = {
   /** Deleting fleets of which nothing is left anywhere: their records can go. */
   readonly forgottenFleets: readonly FleetName[];
   /**
-   * Fleets whose instances this plan watches: which are ready, and how they fare. Of what all others
-   * have and are ordered to run it matters only whether it has failed.
+   * Fleets whose instances this plan watches: which are ready, and how they fare. Of what all
+   * others have and are ordered to run it matters only whether it has failed.
    */
   readonly watched: ReadonlySet<FleetName>;
 };
