@@ -14,9 +14,9 @@ import {
 /**
  * True where two snapshots differ at most in what the plan of the first does not go by: when
  * reports were made, whether a report or a heartbeat says which orders are applied, and how those
- * instances fare that the plan does not watch. Hosts repeat what they told, a runtime that answers only now
- * and then is told of each time, and what crashes again and again is ready in between: none of that
- * must cost a plan.
+ * instances fare that the plan does not watch. Hosts repeat what they told, a runtime that answers
+ * only now and then is told of each time, and what crashes again and again is ready in between:
+ * none of that must cost a plan.
  *
  * @param plan made of `before`, or of what calls for the same one
  */
