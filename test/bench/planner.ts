@@ -11,6 +11,7 @@ import {
   type FleetRecord,
   type HostName,
   type HostView,
+  isAgentId,
   isDigest,
   isFleetName,
   isHostName,
@@ -229,8 +230,10 @@ function hostViews(count: number, memoryMib = 65_536): readonly HostView[] {
       liveness: "up",
       heartbeat: undefined,
       orders: undefined,
+      rival: undefined,
       report: {
         host: name,
+        agent: parsed(`agent-${at}`, isAgentId),
         reportedAt: 0,
         epoch: 0,
         generation: 0,

@@ -108,7 +108,7 @@ function orders(host: HostName, epoch: number, generation: number): Orders {
     template,
     desired: "run" as const,
   }));
-  return { host, epoch, generation, templates: [], fleets: [], instances };
+  return { host, agent: undefined, epoch, generation, templates: [], fleets: [], instances };
 }
 
 const hostName = (index: number): HostName => named(isHostName, `host-${index}`);

@@ -1,6 +1,8 @@
 /** What operators do to hosts. */
+
 import { describe, expect, test } from "vitest";
 import { startCluster, startHost } from "../../packages/coordinator/test/cluster.ts";
+import type { AgentId, HostName } from "../../packages/fleet/src/index.ts";
 import { evm } from "./evm.ts";
 
 const web = (replicas: number, image = "web:1") => `
@@ -33,6 +35,22 @@ describe("cordon", () => {
     expect(stateOf((await evm({ server }, "hosts")).out, "h1")).toBe("up");
     expect((await evm({ server }, "cordon", "h3")).code).toBe(3);
   });
+});
+
+test("a name that two machines bear is shown, and which of them is refused", async () => {
+  await using cluster = await startCluster();
+  await using _h1 = await startHost(cluster, "h1");
+  const server = cluster.address;
+  expect((await evm({ server, input: web(1) }, "apply", "-f", "-", "--wait")).code).toBe(0);
+  const beat = { host: "h1" as HostName, agent: "twin-1" as AgentId, epoch: 0, generation: 0 };
+  expect(await cluster.store.host(beat.host).heartbeat(beat, AbortSignal.timeout(1_000))).toBe(
+    undefined,
+  );
+  const refused = "two machines call themselves h1: agent agent-h1 is the host, agent twin-1 is";
+  expect((await evm({ server }, "hosts")).out).toContain(`${refused} refused\n`);
+  expect((await evm({ server }, "status")).out).toContain(
+    "warning: two machines call themselves h1: agent twin-1 is refused until agent agent-h1 is",
+  );
 });
 
 test("only hosts that are silent can be confirmed to be lost", async () => {

@@ -1,6 +1,7 @@
 /** One host with fake drivers, a store in memory and a clock that moves only when told. */
 import { createFakeDriver, type FakeProgram, FakeRuntime, type InstanceRef } from "@evm/drivers";
 import {
+  type AgentId,
   type Digest,
   type EventRecord,
   type FleetName,
@@ -24,6 +25,7 @@ import { createAgentMetrics } from "./metrics.ts";
 import type { StateDir } from "./state-dir.ts";
 
 export const HOST = "h1" as HostName;
+export const AGENT = "agent-1" as AgentId;
 
 const digest = (digit: string) => `sha256:${digit.repeat(64)}` as Digest;
 const RESOURCES = { vcpuMillis: 1000, memoryMib: 256, diskMib: 1024 };
@@ -114,6 +116,7 @@ export class AgentWorld implements AsyncDisposable {
   readonly store: HostStore;
   readonly coordinator: CoordinatorStore;
   readonly log: string[] = [];
+  id = AGENT;
   /** What the leader grants; undefined: it does not answer. */
   leaseMs: number | undefined = 6_000;
   /** How many heartbeats were heard. */
@@ -160,11 +163,13 @@ export class AgentWorld implements AsyncDisposable {
     wishes: readonly OrderedWish[],
     fleet: Partial<OrderedFleet> = {},
     generation = this.#generation + 1,
+    agent = AGENT,
   ): Promise<void> {
     if (this.#epoch === 0) await this.lead();
     this.#generation = generation;
     const value: Orders = {
       host: HOST,
+      agent,
       epoch: this.#epoch,
       generation,
       templates: [TEMPLATES.container, TEMPLATES.vm],
@@ -190,6 +195,7 @@ export class AgentWorld implements AsyncDisposable {
   start(): void {
     const end = new AbortController();
     const agent = new Agent({
+      id: this.id,
       store: this.store,
       drivers: this.kinds.map((kind) => createFakeDriver({ kind, runtime: this.runtime })),
       images: { status: async () => [this.pool] },

@@ -6,6 +6,7 @@
  */
 import type { Driver } from "@evm/drivers";
 import {
+  type AgentId,
   artifactsOf,
   type Clock,
   type Digest,
@@ -33,6 +34,8 @@ import { serveVerbs } from "./verbs.ts";
 import { Worker } from "./worker.ts";
 
 export type AgentOptions = {
+  /** Lives as long as the state directory. */
+  readonly id: AgentId;
   readonly store: HostStore;
   /** One of each kind at most. */
   readonly drivers: readonly Driver[];
@@ -82,7 +85,9 @@ export class Agent {
       wake();
       this.#reporter.wake();
     };
-    this.#orders = new OrdersKeeper({ ...options, events: this.#events, onChange });
+    const onHost = (asHost: AbortSignal) =>
+      serveVerbs({ ...options, listers: this.#listers, orders }, asHost);
+    this.#orders = new OrdersKeeper({ ...options, events: this.#events, onChange, onHost });
     const orders = () => this.#orders.current;
     const applied = () => this.#orders.applied;
     this.#lease = new Lease({ ...options, applied, onGained: wake });
@@ -95,7 +100,8 @@ export class Agent {
       onChange: () => this.#reporter.wake(),
       onFetched: (artifact, pool) => this.#fetched(artifact, pool),
     });
-    this.#reporter = new Reporter({ ...options, status: this.#status, applied });
+    const isHost = () => this.#orders.isHost;
+    this.#reporter = new Reporter({ ...options, status: this.#status, applied, isHost });
     const steps = new StepRunner({
       ...options,
       drivers: new Map(drivers.map((driver) => [driver.kind, driver])),
@@ -122,7 +128,7 @@ export class Agent {
 
   /** Works until the signal fires, and leaves everything running. Throws only on a defect. */
   async run(signal: AbortSignal): Promise<void> {
-    const { store, log } = this.#options;
+    const { log } = this.#options;
     await Promise.all([this.#orders.load(), this.#history.load(), this.#lease.load()]);
     const listers = [...this.#listers.values()];
     try {
@@ -136,11 +142,6 @@ export class Agent {
           (either) => this.#reporter.run(either),
           (either) => this.#events.run(either),
           (either) => this.#history.run(either),
-          (either) =>
-            serveVerbs(
-              { store, listers: this.#listers, orders: () => this.#orders.current },
-              either,
-            ),
         ],
         signal,
       );

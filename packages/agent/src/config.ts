@@ -19,7 +19,10 @@ const pool = z.strictObject({
 });
 
 const schema = z.strictObject({
-  /** Names this host, and marks what it runs: under another name it would see none of it. */
+  /**
+   * Names this host, and marks what it runs: under another name it would see none of it. Of two
+   * machines of one name, such as clones, only the first is taken in.
+   */
   host: z
     .string({ error: HOST_NAME })
     .refine(isHostName, HOST_NAME)

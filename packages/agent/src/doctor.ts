@@ -5,8 +5,9 @@ import { access, readFile, statfs } from "node:fs/promises";
 import { promisify } from "node:util";
 import { hasVirtualization } from "@evm/drivers";
 import type { TemplateKind } from "@evm/fleet";
-import { connectHost } from "@evm/store";
+import { connectHost, type HostStore } from "@evm/store";
 import { errorText } from "@evm/telemetry";
+import { keptAgentId } from "./agent-id.ts";
 import type { AgentConfig } from "./config.ts";
 import { hostParts } from "./wiring.ts";
 
@@ -116,7 +117,7 @@ async function examineTool(tool: (typeof VM_TOOLS)[number]): Promise<Finding> {
   }
 }
 
-async function examineNats(config: AgentConfig): Promise<Finding> {
+async function examineNats(config: AgentConfig): Promise<readonly Finding[]> {
   const check = "nats";
   try {
     await using store = await connectHost({
@@ -128,9 +129,33 @@ async function examineNats(config: AgentConfig): Promise<Finding> {
       onError: () => undefined,
     });
     const detail = `${config.natsServers.join(", ")} answers ${store.host}`;
-    return { check, status: "ok", detail, remedy: undefined };
+    return [{ check, status: "ok", detail, remedy: undefined }, await examineName(config, store)];
   } catch (error) {
     const remedy = "start nats-server, or set natsServers in the agent's settings";
-    return { check, status: "no", detail: errorText(error), remedy };
+    return [{ check, status: "no", detail: errorText(error), remedy }];
+  }
+}
+
+/** Whether another machine is the host of this name. */
+async function examineName(
+  { host, stateDir }: AgentConfig,
+  store: Pick<HostStore, "readOrders">,
+): Promise<Finding> {
+  const check = "host name";
+  try {
+    const orders = await store.readOrders(AbortSignal.timeout(CHECK_TIMEOUT_MS));
+    const id = await keptAgentId(stateDir);
+    const own = `this is agent ${id ?? "that has not been started yet"}`;
+    if (orders?.agent === undefined || orders.agent === id) {
+      return { check, status: "ok", detail: `${host}; ${own}`, remedy: undefined };
+    }
+    const detail = `orders of ${host} are for agent ${orders.agent}, ${own}`;
+    const remedy =
+      "give one of the two machines another name (host in the agent's settings); where the other " +
+      "is gone for good, this one is taken in once it is lost";
+    return { check, status: "no", detail, remedy };
+  } catch (error) {
+    const remedy = "start a coordinator, and run this as the agent's user";
+    return { check, status: "warning", detail: errorText(error), remedy };
   }
 }

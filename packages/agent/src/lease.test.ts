@@ -1,12 +1,13 @@
 import type { HostName } from "@evm/fleet";
 import { createLog, ManualClock } from "@evm/telemetry";
 import { expect, test } from "vitest";
-import { MemoryStateDir } from "./agent-world.testing.ts";
+import { AGENT, MemoryStateDir } from "./agent-world.testing.ts";
 import { Lease } from "./lease.ts";
 
 test("whoever saw the lease before it ended is told to look at once, not to wait", async () => {
   const clock = new ManualClock();
   const lease = new Lease({
+    id: AGENT,
     store: { host: "h1" as HostName, heartbeat: async () => undefined },
     stateDir: new MemoryStateDir(),
     clock,

@@ -13,7 +13,7 @@
  * that account. So where it restarts while it is cut off, I2 holds but for the time that it was
  * down.
  */
-import type { Applied, Clock } from "@evm/fleet";
+import type { AgentId, Applied, Clock } from "@evm/fleet";
 import type { HostStore } from "@evm/store";
 import { type Log, withDeadline } from "@evm/telemetry";
 import { z } from "zod";
@@ -48,6 +48,7 @@ const ASSUMED_LEASE_MS = 6_000;
 export type LeaseState = "assumed" | "held" | "ending";
 
 export type LeaseOptions = {
+  readonly id: AgentId;
   readonly store: Pick<HostStore, "host" | "heartbeat">;
   readonly stateDir: StateDir;
   readonly clock: Clock;
@@ -117,8 +118,9 @@ export class Lease {
 
   /** @returns how long a lease it was granted, in milliseconds; undefined where it was not */
   async #beat(sentAtMs: number, signal: AbortSignal): Promise<number | undefined> {
-    const { store, clock, log, applied, onGained } = this.#options;
-    const heartbeat = { host: store.host, ...applied() };
+    const { id, store, clock, log, applied, onGained } = this.#options;
+    const { epoch, generation } = applied();
+    const heartbeat = { host: store.host, agent: id, epoch, generation };
     const deadline = { clock, ms: ANSWER_TIMEOUT_MS, signal, doing: "sending a heartbeat" };
     try {
       const grant = await withDeadline(deadline, (limited) => store.heartbeat(heartbeat, limited));

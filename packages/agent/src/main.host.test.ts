@@ -1,5 +1,6 @@
 /** The agent's program with a real nats-server and a real Docker daemon. */
 import { execFile } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { HostName, Orders } from "@evm/fleet";
@@ -8,8 +9,9 @@ import { expect, test } from "vitest";
 import { startNatsServer } from "../../../test/support/nats-server.ts";
 import { describeIf, docker, natsServer } from "../../../test/support/requires.ts";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.ts";
+import { AGENT_ID_FILE } from "./agent-id.ts";
 import { AgentProcess } from "./agent-process.testing.ts";
-import { FLEET, TEMPLATES, web } from "./agent-world.testing.ts";
+import { AGENT, FLEET, TEMPLATES, web } from "./agent-world.testing.ts";
 
 const HOST = `h${process.pid}` as HostName;
 /** Far above what any step takes: a hang ends with an error. */
@@ -35,6 +37,7 @@ async function containersOf(name: string): Promise<readonly string[]> {
 
 const ordersFor = (epoch: number, generation: number, desired: "run" | "discard"): Orders => ({
   host: HOST,
+  agent: AGENT,
   epoch,
   generation,
   templates: [
@@ -120,6 +123,8 @@ describeIf([natsServer, docker], "the agent's program", () => {
     if (claim.kind !== "written") throw new Error("somebody else leads");
     const epoch = claim.revision;
     await commit(store, ordersFor(epoch, 1, "run"));
+    await mkdir(settings.STATE_DIR);
+    await writeFile(join(settings.STATE_DIR, AGENT_ID_FILE), AGENT);
     {
       await using agent = new AgentProcess(settings);
       await agent.said("ready");

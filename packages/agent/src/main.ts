@@ -1,4 +1,5 @@
 /** The program `evm-agent`: gives the agent the machine's own clock, chance, drivers and store. */
+import { randomUUID } from "node:crypto";
 import { access, constants } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import { parseArgs } from "node:util";
@@ -15,6 +16,7 @@ import {
   systemClock,
 } from "@evm/telemetry";
 import { Agent } from "./agent.ts";
+import { loadAgentId } from "./agent-id.ts";
 import { type AgentConfig, loadConfig } from "./config.ts";
 import { describeFindings, examine } from "./doctor.ts";
 import { lockFolder } from "./folder-lock.ts";
@@ -87,10 +89,14 @@ async function runHost(config: AgentConfig, log: Log, signal: AbortSignal): Prom
     }),
   );
   const random = Math.random;
+  const stateDir = resources.use(await openStateDir(config.stateDir));
+  const id = await loadAgentId(stateDir, randomUUID);
+  log.info("this machine's agent", { id });
   const agent = new Agent({
+    id,
     store,
     ...hostParts({ config, store, random, resources }),
-    stateDir: resources.use(await openStateDir(config.stateDir)),
+    stateDir,
     labels: config.labels,
     machine: { cpus: availableParallelism(), memoryBytes: totalmem() },
     reserve: config.reserve,

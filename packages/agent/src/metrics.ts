@@ -38,6 +38,7 @@ export function createAgentMetrics() {
     tasks: gauge("evm_agent_tasks", "Steps being carried out.", ["step"]),
     queueLength: gauge("evm_agent_queue_length", "Steps that wait for their turn.", ["step"]),
     leaseHeld: gauge("evm_agent_lease_held", "1 while a lease is held, else 0."),
+    isRefused: gauge("evm_agent_refused", "1 while another machine has this host's name, else 0."),
     epoch: gauge("evm_orders_epoch", "Epoch of the orders in force."),
     generation: gauge("evm_orders_generation", "Generation of the orders in force."),
     ordersRefused: counter("evm_orders_refused_total", "Orders that were refused (I5)."),

@@ -1,9 +1,11 @@
 /**
  * The orders in force: read anew whenever they may have changed, accepted only if they are newer
  * (I5), and kept on disk, so that an agent restarted with the store away keeps everything alive.
+ * Orders for another machine that bears the host's name are left alone: this one goes on by those
+ * that it has, reports nothing and answers for nobody until there are newer ones for it.
  */
 import { ordersCodec } from "@evm/codec";
-import { type Applied, acceptOrders, type Clock, type Orders } from "@evm/fleet";
+import { type AgentId, type Applied, acceptOrders, type Clock, type Orders } from "@evm/fleet";
 import type { HostStore } from "@evm/store";
 import { type Log, Wake, withDeadline } from "@evm/telemetry";
 import type { EventLog } from "./events.ts";
@@ -20,6 +22,7 @@ const READ_TIMEOUT_MS = 10_000;
 const NOTHING: Applied = { epoch: 0, generation: 0 };
 
 export type OrdersKeeperOptions = {
+  readonly id: AgentId;
   readonly store: Pick<HostStore, "host" | "readOrders" | "watchOrders">;
   readonly stateDir: StateDir;
   readonly clock: Clock;
@@ -28,6 +31,8 @@ export type OrdersKeeperOptions = {
   readonly events: EventLog;
   /** Called when other orders are in force, and when they are on disk later than that. */
   readonly onChange: () => void;
+  /** Called when this machine is the host, as far as it knows; the signal fires once it is not. */
+  readonly onHost: (asHost: AbortSignal) => void;
 };
 
 export class OrdersKeeper {
@@ -38,6 +43,8 @@ export class OrdersKeeper {
   #isReadable = false;
   /** Why orders were refused last, so that it is told once and not every 30 seconds. */
   #refusal: string | undefined;
+  /** While it works, and this machine is the host as far as it knows. */
+  #asHost: AbortController | undefined;
 
   constructor(options: OrdersKeeperOptions) {
     this.#options = options;
@@ -53,6 +60,11 @@ export class OrdersKeeper {
     return this.#kept;
   }
 
+  /** False where the last orders that were read are for another machine of this name. */
+  get isHost(): boolean {
+    return this.#asHost !== undefined;
+  }
+
   /**
    * What the host may say that it has applied: orders in force that are on disk. What is in force
    * alone would be undone by a crash, and others act on what a host says (I1, I5).
@@ -63,13 +75,16 @@ export class OrdersKeeper {
 
   /** Takes up the orders that an earlier run of the agent kept. */
   async load(): Promise<void> {
-    const { stateDir, log, store } = this.#options;
+    const { id, stateDir, log, store } = this.#options;
     const content = await stateDir.read(FILE);
     if (content === undefined) return;
     try {
       const orders = ordersCodec.decode(content);
       if (orders.host !== store.host) {
         throw new Error(`they are for host ${orders.host}, and this is ${store.host}`);
+      }
+      if (orders.agent !== id) {
+        throw new Error(`they are for agent ${orders.agent}, and this is ${id}`);
       }
       this.#use(orders);
       this.#kept = orders;
@@ -85,6 +100,7 @@ export class OrdersKeeper {
     const { store, clock, onChange } = this.#options;
     const wake = new Wake();
     store.watchOrders(() => wake.wake(), signal);
+    this.#setHost(true, signal);
     while (!signal.aborted) {
       const isRead = await this.#refresh(signal);
       const unsaved = this.#unsaved;
@@ -103,7 +119,7 @@ export class OrdersKeeper {
     const deadline = { clock, ms: READ_TIMEOUT_MS, signal, doing: "reading orders" };
     try {
       const incoming = await withDeadline(deadline, (limited) => store.readOrders(limited));
-      if (incoming !== undefined) await this.#consider(incoming);
+      if (incoming !== undefined) await this.#consider(incoming, signal);
       if (!this.#isReadable) log.info("orders can be read");
       this.#isReadable = true;
       return true;
@@ -115,16 +131,24 @@ export class OrdersKeeper {
     }
   }
 
-  async #consider(incoming: Orders): Promise<void> {
-    const { epoch, generation } = incoming;
-    const acceptance = acceptOrders(this.#current, incoming);
+  async #consider(incoming: Orders, signal: AbortSignal): Promise<void> {
+    const { agent, epoch, generation } = incoming;
+    const { id } = this.#options;
+    const acceptance = acceptOrders(id, this.#current, incoming);
     switch (acceptance.kind) {
       case "same":
         return;
       case "refused":
         return this.#refuse(incoming, acceptance.reason);
+      case "foreign":
+        this.#setHost(false, signal);
+        return this.#refuse(
+          incoming,
+          `they are for agent ${agent}, this is ${id}: another machine has the name of this host`,
+        );
       case "accepted":
         this.#refusal = undefined;
+        this.#setHost(true, signal);
         // On disk first: what is acted on must survive a crash (I5). A full disk is told, but
         // must not keep the host from stopping what it is to stop; it may only not say so.
         await this.#save(incoming);
@@ -149,6 +173,15 @@ export class OrdersKeeper {
       reason: "OrdersRefused",
       text: `orders of epoch ${epoch}, generation ${generation} were refused: ${reason}`,
     });
+  }
+
+  #setHost(isHost: boolean, signal: AbortSignal): void {
+    const { metrics, onHost } = this.#options;
+    if (isHost === this.isHost) return;
+    metrics.isRefused.set(isHost ? 0 : 1);
+    this.#asHost?.abort();
+    this.#asHost = isHost ? new AbortController() : undefined;
+    if (this.#asHost !== undefined) onHost(AbortSignal.any([signal, this.#asHost.signal]));
   }
 
   #use(orders: Orders): void {

@@ -4,6 +4,7 @@
  * how far a step is, at most once a second.
  */
 import {
+  type AgentId,
   type Applied,
   type Clock,
   isSame,
@@ -36,12 +37,15 @@ const RETRY_MS = 2_000;
 const PUT_TIMEOUT_MS = 15_000;
 
 export type ReporterOptions = {
+  readonly id: AgentId;
   readonly store: Pick<HostStore, "host" | "putReport" | "onReconnect">;
   readonly labels: Labels;
   readonly machine: Machine;
   readonly reserve: Reserve;
   readonly status: HostStatus;
   readonly applied: () => Applied;
+  /** False while another machine is the host of this name: that one reports. */
+  readonly isHost: () => boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: AgentMetrics;
@@ -98,14 +102,16 @@ export class Reporter {
 
   /** Undefined until drivers were listed and probed: half a report would look like a loss. */
   #compose(): Report | undefined {
-    const { store, labels, machine, reserve, status, applied, clock, metrics } = this.#options;
+    const { id, store, labels, machine, reserve, status, applied, clock, metrics } = this.#options;
     if (this.#instances === undefined || status.view === undefined) return undefined;
+    if (!this.#options.isHost()) return undefined;
     const { drivers, pools } = status.view;
     const capacity = capacityOf(machine, pools, reserve);
     measureCapacity(capacity, metrics);
     const { epoch, generation } = applied();
     return {
       host: store.host,
+      agent: id,
       reportedAt: clock.now(),
       epoch,
       generation,

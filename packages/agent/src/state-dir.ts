@@ -64,5 +64,6 @@ class DiskStateDir implements StateDir, AsyncDisposable {
   }
 }
 
-const isMissing = (error: unknown): boolean =>
+/** True of an error that says that there is no such file. */
+export const isMissing = (error: unknown): boolean =>
   error instanceof Error && "code" in error && error.code === "ENOENT";

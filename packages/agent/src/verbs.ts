@@ -6,7 +6,6 @@ import { hostConsoleRequestCodec, hostLogsRequestCodec, ordersCodec } from "@evm
 import type { Driver, InstanceRef } from "@evm/drivers";
 import { type InstanceName, type Orders, runtimeName, type TemplateKind } from "@evm/fleet";
 import { type HostStore, type HostStream, StoreError } from "@evm/store";
-import { untilAborted } from "@evm/telemetry";
 import type { Lister } from "./lister.ts";
 
 export type VerbOptions = {
@@ -17,7 +16,7 @@ export type VerbOptions = {
 };
 
 /** Serves them until the signal fires. The store limits how many at once. */
-export async function serveVerbs(options: VerbOptions, end: AbortSignal): Promise<void> {
+export function serveVerbs(options: VerbOptions, end: AbortSignal): void {
   const { store, listers, orders } = options;
   store.serveVerb(
     "orders",
@@ -46,7 +45,6 @@ export async function serveVerbs(options: VerbOptions, end: AbortSignal): Promis
     },
     end,
   );
-  await untilAborted(end);
 }
 
 type Found = { readonly driver: Driver; readonly ref: InstanceRef };

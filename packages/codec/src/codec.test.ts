@@ -53,6 +53,7 @@ const branded = <T extends string>(arbitrary: fc.Arbitrary<string>) => arbitrary
 const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?$/);
 const fleet = branded<FleetSpec["name"]>(label);
 const host = branded<Orders["host"]>(label);
+const agent = branded<Report["agent"]>(label);
 const imageName = branded<Image["name"]>(fc.stringMatching(/^[a-z]([a-z0-9.-]{0,10}[a-z0-9])?$/));
 const digest = fc.string().map(sha256);
 const uint32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
@@ -191,6 +192,7 @@ const identity = { name: instance, fleet, index: uint32, incarnation: positive }
 
 const orders = fc.record<Orders>({
   host,
+  agent: maybe(agent),
   epoch: uint64,
   generation: uint64,
   templates: fc.array(fc.record({ digest, template, image: maybe(image) }), { maxLength: 3 }),
@@ -222,6 +224,7 @@ const pool = fc.record<Report["pools"][number]>({
 
 const report = fc.record<Report>({
   host,
+  agent,
   reportedAt: uint64,
   epoch: uint64,
   generation: uint64,
@@ -363,7 +366,7 @@ describe("what is written to the wire is read back as it was", () => {
   test("stored events", roundTrip(storedEventCodec, fc.record({ sequence: uint64, event })));
   test(
     "heartbeats",
-    roundTrip(heartbeatCodec, fc.record({ host, epoch: uint64, generation: uint64 })),
+    roundTrip(heartbeatCodec, fc.record({ host, agent, epoch: uint64, generation: uint64 })),
   );
   test("leases", roundTrip(leaseGrantCodec, fc.record({ epoch: uint64, leaseMs: uint32 })));
   test("pings", roundTrip(pingCodec, fc.record({ epoch: uint64, leader: filledText })));

@@ -3,11 +3,13 @@
  * everything read from the store. Every message is a noun phrase that says what was expected.
  */
 import {
+  type AgentId,
   type Digest,
   type FleetName,
   type HostName,
   type ImageName,
   type InstanceName,
+  isAgentId,
   isDigest,
   isFleetName,
   isHostName,
@@ -80,6 +82,7 @@ export const fleetName = named<FleetName>(
   isFleetName,
   `1 to ${MAX_FLEET_NAME_LENGTH} characters ${LABEL}`,
 );
+export const agentId = named<AgentId>(isAgentId, `1 to 63 characters ${LABEL}`);
 export const hostName = named<HostName>(isHostName, `1 to 63 characters ${LABEL}`);
 export const imageName = named<ImageName>(
   isImageName,

@@ -31,7 +31,7 @@ import {
   type PoolStatus as WirePoolStatus,
   type Report as WireReport,
 } from "@evm/protocol";
-import { codec, wireEnum } from "./codec.ts";
+import { codec, filled, wireEnum } from "./codec.ts";
 import { imageInit, imageShape } from "./image-codec.ts";
 import {
   orderedTemplateInit,
@@ -88,6 +88,7 @@ export const ordersCodec = codec({
   schema: schema.orders,
   init: (orders: Orders) => ({
     host: orders.host,
+    agent: orders.agent ?? "",
     epoch: BigInt(orders.epoch),
     generation: BigInt(orders.generation),
     templates: orders.templates.map(orderedTemplateInit),
@@ -104,6 +105,7 @@ export const ordersCodec = codec({
   }),
   shape: (wire: WireOrders) => ({
     host: wire.host,
+    agent: filled(wire.agent),
     epoch: Number(wire.epoch),
     generation: Number(wire.generation),
     templates: wire.templates.map(orderedTemplateShape),
@@ -145,6 +147,7 @@ export const reportCodec = codec({
   schema: schema.report,
   init: (report: Report) => ({
     host: report.host,
+    agent: report.agent,
     reportedAtMs: BigInt(report.reportedAt),
     epoch: BigInt(report.epoch),
     generation: BigInt(report.generation),
@@ -156,6 +159,7 @@ export const reportCodec = codec({
   }),
   shape: (wire: WireReport) => ({
     host: wire.host,
+    agent: wire.agent,
     reportedAt: Number(wire.reportedAtMs),
     epoch: Number(wire.epoch),
     generation: Number(wire.generation),

@@ -21,6 +21,7 @@ import {
 } from "@evm/fleet";
 import { z } from "zod";
 import {
+  agentId,
   boolean,
   digest,
   everyOf,
@@ -55,6 +56,7 @@ const identity = { name: instanceName, fleet: fleetName, index: uint32, incarnat
 
 export const orders: z.ZodType<Orders> = z.object({
   host: hostName,
+  agent: optional(agentId),
   epoch: uint64,
   generation: uint64,
   templates: everyOf(z.object({ digest, template, image: optional(image) })),
@@ -91,6 +93,7 @@ export const poolStatus: z.ZodType<PoolStatus> = z.object({
 
 export const report: z.ZodType<Report> = z.object({
   host: hostName,
+  agent: agentId,
   reportedAt: uint64,
   epoch: uint64,
   generation: uint64,
@@ -139,6 +142,7 @@ export const eventRecord: z.ZodType<EventRecord> = z.object({
 
 export const heartbeat: z.ZodType<Heartbeat> = z.object({
   host: hostName,
+  agent: agentId,
   epoch: uint64,
   generation: uint64,
 });

@@ -76,13 +76,15 @@ export const heartbeatCodec = codec({
   what: "heartbeat",
   desc: HeartbeatSchema,
   schema: schema.heartbeat,
-  init: ({ host, epoch, generation }: Heartbeat) => ({
+  init: ({ host, agent, epoch, generation }: Heartbeat) => ({
     host,
+    agent,
     epoch: BigInt(epoch),
     generation: BigInt(generation),
   }),
-  shape: ({ host, epoch, generation }: WireHeartbeat) => ({
+  shape: ({ host, agent, epoch, generation }: WireHeartbeat) => ({
     host,
+    agent,
     epoch: Number(epoch),
     generation: Number(generation),
   }),

@@ -4,7 +4,7 @@ import { systemClock } from "@evm/telemetry";
 import { expect, test } from "vitest";
 import { startNatsServer } from "../../../test/support/nats-server.ts";
 import { describeIf, natsServer } from "../../../test/support/requires.ts";
-import { soon, startCoordinator } from "../test/cluster.ts";
+import { agentOf, soon, startCoordinator } from "../test/cluster.ts";
 import { FOOTING_MS } from "./leadership.ts";
 
 describeIf([natsServer], "on a real server", () => {
@@ -16,7 +16,11 @@ describeIf([natsServer], "on a real server", () => {
     await using store = await connectCoordinator({ ...options, id: "a" });
     await using host = await connectHost({ ...common, host: "h1" as HostName });
     await using leader = startCoordinator({ coordinator: () => store }, "a");
-    const beat = () => host.heartbeat({ host: host.host, epoch: 0, generation: 0 }, signal);
+    const beat = () =>
+      host.heartbeat(
+        { host: host.host, agent: agentOf(host.host), epoch: 0, generation: 0 },
+        signal,
+      );
     let granted: number | undefined;
     const begun = systemClock.monotonicMs();
     while (systemClock.monotonicMs() - begun < FOOTING_MS + 1_000) {

@@ -1,4 +1,4 @@
-import type { HostName } from "@evm/fleet";
+import type { AgentId, HostName } from "@evm/fleet";
 import {
   type CommitRequest,
   type CoordinatorStore,
@@ -8,7 +8,13 @@ import {
 } from "@evm/store";
 import { ManualClock } from "@evm/telemetry";
 import { expect, test } from "vitest";
-import { declare, startCoordinator, startHost, type TestCoordinator } from "../test/cluster.ts";
+import {
+  agentOf,
+  declare,
+  startCoordinator,
+  startHost,
+  type TestCoordinator,
+} from "../test/cluster.ts";
 import { overlaid } from "../test/overlaid-store.ts";
 
 const SECOND_MS = 1_000;
@@ -115,7 +121,10 @@ test("leases are answered by the leader only, and end with its footing", async (
   const clock = new ManualClock();
   const h1 = store.host("h1" as HostName);
   const beat = () =>
-    h1.heartbeat({ host: h1.host, epoch: 0, generation: 0 }, AbortSignal.timeout(1_000));
+    h1.heartbeat(
+      { host: h1.host, agent: agentOf(h1.host), epoch: 0, generation: 0 },
+      AbortSignal.timeout(1_000),
+    );
   await using _leader = startCoordinator(store, "a", clock);
   await using _follower = startCoordinator(store, "b", clock);
   expect(await beat()).toBe(undefined);
@@ -167,7 +176,10 @@ test("a host that was lost is promised nothing before it applied its newest orde
 
   const h1 = store.host("h1" as HostName);
   const beat = (generation: number) =>
-    h1.heartbeat({ host: h1.host, epoch: 1, generation }, AbortSignal.timeout(1_000));
+    h1.heartbeat(
+      { host: h1.host, agent: agentOf(h1.host), epoch: 1, generation },
+      AbortSignal.timeout(1_000),
+    );
   expect(await beat(2)).toBe(undefined);
   await clock.advance(SECOND_MS);
   expect(await beat(1)).toBe(undefined);
@@ -212,7 +224,10 @@ test("a host that is back is promised nothing while it is not known what was ord
   arm();
   const h1 = store.host("h1" as HostName);
   const beat = (generation: number) =>
-    h1.heartbeat({ host: h1.host, epoch: 1, generation }, AbortSignal.timeout(1_000));
+    h1.heartbeat(
+      { host: h1.host, agent: agentOf(h1.host), epoch: 1, generation },
+      AbortSignal.timeout(1_000),
+    );
   while (runs(store).includes("h1: 1")) await clock.advance(20);
   for (let passes = 0; passes < 10; passes += 1) {
     expect(await beat(1)).toBe(undefined);
@@ -236,11 +251,57 @@ test("a leader plans nothing and promises nothing before it sees its own epoch",
   await using leader = startCoordinator({ coordinator: () => late }, "a", clock);
   const h2 = store.host("h2" as HostName);
   const beat = () =>
-    h2.heartbeat({ host: h2.host, epoch: 0, generation: 0 }, AbortSignal.timeout(1_000));
+    h2.heartbeat(
+      { host: h2.host, agent: agentOf(h2.host), epoch: 0, generation: 0 },
+      AbortSignal.timeout(1_000),
+    );
   await clock.advance(SECOND_MS);
   expect([leaders([leader]), runs(store), await beat()]).toEqual([[0], [], undefined]);
   known = undefined;
   await clock.advance(SECOND_MS);
   expect(runs(store)).toEqual(["h1: 1"]);
   expect(await beat()).toMatchObject({ leaseMs: 6_000 });
+});
+
+test("a second machine of one name gets no lease, and succeeds one that is lost", async () => {
+  const host = "h1" as HostName;
+  const twin = "agent-2" as AgentId;
+  const store = createMemoryStore();
+  const clock = new ManualClock();
+  await using leader = startCoordinator(store, "a", clock);
+  const first = await startHost({ store }, host, "ready", clock);
+  await clock.advance(SECOND_MS);
+  await declare(store, "web", 1);
+  await clock.advance(SECOND_MS);
+  const orders = () => store.coordinator("b").control().orders.get(host)?.value;
+  expect(orders()).toMatchObject({ agent: agentOf(host), instances: [{ desired: "run" }] });
+
+  const link = store.host(host);
+  const beat = () =>
+    link.heartbeat({ host, agent: twin, epoch: 0, generation: 0 }, AbortSignal.timeout(1_000));
+  for (let second = 0; second < 20; second += 1) {
+    expect(await beat()).toBeUndefined();
+    await clock.advance(SECOND_MS);
+  }
+  const before = orders();
+  expect(before?.agent).toBe(agentOf(host));
+  expect(leader.coordinator.doubts()).toEqual([expect.stringMatching(/themselves h1.*agent-2/)]);
+  expect(await events(store, "HostNameTaken")).toHaveLength(1);
+  expect(await leader.registry.metrics()).toContain("evm_refused_machines 1");
+
+  await first[Symbol.asyncDispose]();
+  let silentMs = 0;
+  for (; orders()?.agent !== twin && silentMs < 30_000; silentMs += 500) {
+    expect(await beat()).toBeUndefined();
+    await clock.advance(500);
+  }
+  expect(silentMs).toBeGreaterThanOrEqual(7_500 - 500);
+  expect(silentMs).toBeLessThan(7_500 + 2_500);
+  expect(orders()?.generation).toBe((before?.generation ?? 0) + 1);
+  // A pass that no longer takes the host for lost has to end first.
+  await beat();
+  await clock.advance(SECOND_MS);
+  expect(await beat()).toMatchObject({ leaseMs: 6_000 });
+  expect(await events(store, "HostReplaced")).toHaveLength(1);
+  expect(leader.coordinator.doubts()).toEqual([]);
 });

@@ -3,11 +3,13 @@
  * keeps nothing that it could not read again, so it may be killed at any time.
  */
 import {
-  type Applied,
+  type AppliedBy,
   type Clock,
+  describeRival,
   type Heartbeat,
   type HostName,
   isAhead,
+  isSame,
   type Overcommit,
   type Recall,
 } from "@evm/fleet";
@@ -24,8 +26,9 @@ import {
   forgetPicture,
   observePicture,
 } from "./metrics.ts";
+import { Namesakes } from "./namesakes.ts";
 import { Camera, type Picture } from "./picture.ts";
-import { type PassOutcome, Planner } from "./planner.ts";
+import { isConclusive, Planner } from "./planner.ts";
 import { Succession } from "./succeeded.ts";
 
 /** A pass so often in a lease at least: liveness changes by the passing of time alone. */
@@ -63,13 +66,14 @@ export class Coordinator {
   readonly #wake = new Wake();
   readonly #leadership: Leadership;
   readonly #liveness: Liveness;
+  readonly #namesakes: Namesakes;
   readonly #succession = new Succession();
   readonly #camera = new Camera();
   readonly #planner: Planner;
   readonly #outbox: EventOutbox;
   readonly #memory: MemoryWatch;
   /** Which orders each host goes by, as last heard; replaced whenever that changes. */
-  #heartbeats: ReadonlyMap<HostName, Applied> = new Map();
+  #heartbeats: ReadonlyMap<HostName, AppliedBy> = new Map();
   readonly #hostNews: HostNews;
   /** The plan that the metrics tell of, and since when they do. */
   #observed: { readonly picture: Picture; readonly atMs: number } | undefined;
@@ -86,6 +90,7 @@ export class Coordinator {
     this.#options = options;
     const { id, store, clock, random, log, metrics } = options;
     this.#liveness = new Liveness(options.lease);
+    this.#namesakes = new Namesakes(options.lease);
     this.#outbox = new EventOutbox({
       store,
       droppedEvent: (count) => ({
@@ -130,6 +135,7 @@ export class Coordinator {
       control,
       reports: store.reports(),
       heartbeats: this.#heartbeats,
+      rivals: this.#namesakes.rivals(nowMs),
       signOf: (host) => this.#liveness.of(host, nowMs, leadingSinceMs),
       overcommit,
       waveShare,
@@ -150,6 +156,7 @@ export class Coordinator {
     if (store.control().epoch.epoch === 0) doubts.push("no coordinator leads: nothing is placed");
     const trouble = describeMemory(this.memory);
     if (trouble !== undefined) doubts.push(trouble);
+    doubts.push(...this.picture().snapshot.hosts.flatMap((host) => describeRival(host) ?? []));
     return doubts;
   }
 
@@ -169,14 +176,16 @@ export class Coordinator {
     const { store, clock } = this.#options;
     store.onHeartbeat((heartbeat) => {
       const { host } = heartbeat;
-      this.#liveness.heard(host, clock.monotonicMs());
+      const nowMs = clock.monotonicMs();
+      const control = store.control();
+      const known = control.orders.get(host)?.value;
+      if (!this.#namesakes.isHost(heartbeat, known, nowMs)) return undefined;
+      this.#liveness.heard(host, nowMs);
       this.#noteApplied(heartbeat);
       const { state, hasFooting } = this.#leadership;
       if (state.kind !== "leading" || !hasFooting) return undefined;
-      const control = store.control();
       // Who has just claimed the epoch may not see yet what was committed before (P4).
       if (control.epoch.epoch !== state.epoch) return undefined;
-      const known = control.orders.get(host)?.value;
       if (this.#isForgetful || isAhead(heartbeat, known)) return undefined;
       const isSucceeded = () => this.#succession.isSucceeded(heartbeat, control);
       if (this.#writtenOff.has(host) || isSucceeded()) return undefined;
@@ -191,10 +200,9 @@ export class Coordinator {
     }
   }
 
-  #noteApplied({ host, epoch, generation }: Heartbeat): void {
-    const before = this.#heartbeats.get(host);
-    if (before?.epoch === epoch && before.generation === generation) return;
-    this.#heartbeats = new Map(this.#heartbeats).set(host, { epoch, generation });
+  #noteApplied({ host, ...applied }: Heartbeat): void {
+    if (isSame(this.#heartbeats.get(host), applied)) return;
+    this.#heartbeats = new Map(this.#heartbeats).set(host, applied);
     if (this.leadership.kind === "leading") this.#wake.wake();
   }
 
@@ -289,18 +297,5 @@ export class Coordinator {
       this.#observed = undefined;
     }
     this.#wake.wake();
-  }
-}
-
-/** True of a pass that planned on all that was written before it, and whose own write is known. */
-function isConclusive({ kind }: PassOutcome): boolean {
-  switch (kind) {
-    case "idle":
-    case "committed":
-    case "refused":
-      return true;
-    case "rejected":
-    case "uncertain":
-      return false;
   }
 }

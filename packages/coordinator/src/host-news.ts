@@ -1,10 +1,24 @@
-/** Tells, once each, what has become of hosts, and when the brake begins and ends to hold. */
-import { describeBrake, type HostName, isInMaintenance, type Snapshot } from "@evm/fleet";
+/**
+ * Tells, once each, what has become of hosts, which names more than one machine bears, and when the
+ * brake begins and ends to hold.
+ */
+import {
+  type AgentId,
+  describeBrake,
+  describeRival,
+  type HostName,
+  type HostView,
+  isInMaintenance,
+  type Snapshot,
+} from "@evm/fleet";
 import type { Announcer, HostChange } from "./announcer.ts";
 
 export class HostNews {
   readonly #announcer: Announcer;
   readonly #told = new Map<HostName, HostChange>();
+  readonly #rivals = new Map<HostName, AgentId>();
+  /** Whom orders are for. */
+  readonly #agents = new Map<HostName, AgentId>();
   #isBraked = false;
 
   constructor(announcer: Announcer) {
@@ -15,6 +29,7 @@ export class HostNews {
   observe(snapshot: Snapshot): void {
     this.#brake(snapshot);
     for (const host of snapshot.hosts) {
+      this.#names(host);
       const { name, liveness } = host;
       const before = this.#told.get(name);
       const now = isInMaintenance(host) ? "maintenance" : liveness;
@@ -27,6 +42,22 @@ export class HostNews {
   /** Once it leads no more: whoever does tells how it goes on. */
   stop(): void {
     this.#isBraked = false;
+  }
+
+  #names(host: HostView): void {
+    const { name, rival, orders } = host;
+    const text = describeRival(host);
+    if (text !== undefined && rival !== this.#rivals.get(name)) {
+      this.#announcer.say("error", "HostNameTaken", text, { host: name });
+    }
+    if (rival === undefined) this.#rivals.delete(name);
+    else this.#rivals.set(name, rival);
+    if (orders?.agent === undefined) return;
+    const before = this.#agents.get(name);
+    this.#agents.set(name, orders.agent);
+    if (before === undefined || before === orders.agent) return;
+    const change = `agent ${orders.agent}, as ${before} is lost`;
+    this.#announcer.say("warning", "HostReplaced", `${name} is now ${change}`, { host: name });
   }
 
   #brake({ brake, hosts }: Snapshot): void {

@@ -1,4 +1,4 @@
-import type { Digest, FleetName, HostName, HostView } from "@evm/fleet";
+import type { AgentId, Digest, FleetName, HostName, HostView } from "@evm/fleet";
 import { instanceName } from "@evm/fleet";
 import { expect, test } from "vitest";
 import { hostInstanceViews } from "./instances.ts";
@@ -12,8 +12,16 @@ const hostOf = (liveness: HostView["liveness"]): HostView => ({
   liveness,
   heartbeat: undefined,
   orders: undefined,
+  rival: undefined,
   report: {
-    ...{ host: "h1" as HostName, reportedAt: 0, epoch: 1, generation: 1, labels: {} },
+    ...{
+      host: "h1" as HostName,
+      agent: "a1" as AgentId,
+      reportedAt: 0,
+      epoch: 1,
+      generation: 1,
+      labels: {},
+    },
     capacity: { vcpuMillis: 1_000, memoryMib: 1_024, diskMib: 1_024 },
     drivers: [],
     pools: [],

@@ -3,7 +3,13 @@ import type { HostName, Orders } from "@evm/fleet";
 import { createMemoryStore, type MemoryStore } from "@evm/store";
 import { ManualClock } from "@evm/telemetry";
 import { expect, test } from "vitest";
-import { declare, startCoordinator, startHost, type TestCoordinator } from "../test/cluster.ts";
+import {
+  agentOf,
+  declare,
+  startCoordinator,
+  startHost,
+  type TestCoordinator,
+} from "../test/cluster.ts";
 
 const SECOND_MS = 1_000;
 const name = (text: string) => text as HostName;
@@ -67,9 +73,12 @@ test("heartbeats alone tell it, and nobody gets a lease: what others run is unkn
   await clock.advance(SECOND_MS);
   const host = store.host(name("h1"));
   const beat = () =>
-    host.heartbeat({ host: host.host, epoch: 9, generation: 4 }, AbortSignal.timeout(1_000));
+    host.heartbeat(
+      { host: host.host, agent: agentOf(host.host), epoch: 9, generation: 4 },
+      AbortSignal.timeout(1_000),
+    );
   const other = store.host(name("h2"));
-  const newcomer = { host: other.host, epoch: 0, generation: 0 };
+  const newcomer = { host: other.host, agent: agentOf(other.host), epoch: 0, generation: 0 };
   for (let second = 0; second < 5; second += 1) {
     expect(await beat()).toBe(undefined);
     await clock.advance(SECOND_MS);
@@ -95,7 +104,7 @@ test("a host from elsewhere is left alone and promised nothing; others are serve
   expect(leader.coordinator.memory.kind).toBe("whole");
   expect(leader.coordinator.doubts()).toEqual([expect.stringMatching(/h1.*evm restore/)]);
   expect(await reasons(store)).toContain("HostEstranged");
-  const beat = { host: name("h1"), epoch: 1, generation: 1 };
+  const beat = { host: name("h1"), agent: agentOf(name("h1")), epoch: 1, generation: 1 };
   const grant = await store.host(name("h1")).heartbeat(beat, AbortSignal.timeout(SECOND_MS));
   expect(grant).toBe(undefined);
 });

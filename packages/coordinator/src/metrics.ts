@@ -51,11 +51,7 @@ export function createCoordinatorMetrics(metrics: Metrics) {
       help: "Instances by fleet and phase; told by the leader",
       labels: ["fleet", "phase"],
     }),
-    hosts: metrics.gauge({
-      name: "evm_hosts",
-      help: "Hosts by liveness, drained and silent ones as maintenance; told by the leader",
-      labels: ["liveness"],
-    }),
+    ...hostMetrics(metrics),
     ...memoryMetrics(metrics),
     brakeActive: metrics.gauge({
       name: "evm_brake_active",
@@ -75,6 +71,19 @@ export function createCoordinatorMetrics(metrics: Metrics) {
     }),
   };
 }
+
+const hostMetrics = (metrics: Metrics) => ({
+  hosts: metrics.gauge({
+    name: "evm_hosts",
+    help: "Hosts by liveness, drained and silent ones as maintenance; told by the leader",
+    labels: ["liveness"],
+  }),
+  refusedMachines: metrics.gauge({
+    name: "evm_refused_machines",
+    help: "Machines that bear the name of a host that is another; told by the leader",
+    labels: [],
+  }),
+});
 
 const memoryMetrics = (metrics: Metrics) => ({
   memoryLost: metrics.gauge({
@@ -109,6 +118,7 @@ export function observePicture(metrics: CoordinatorMetrics, picture: Picture): v
   const { snapshot, plan, unsorted } = picture;
   forgetPicture(metrics);
   metrics.waiting.set(plan.waiting.length);
+  metrics.refusedMachines.set(snapshot.hosts.filter(({ rival }) => rival !== undefined).length);
   metrics.brakeActive.set(snapshot.brake === undefined ? 0 : 1);
   const states = snapshot.hosts.map((it) => (isInMaintenance(it) ? "maintenance" : it.liveness));
   for (const liveness of ["up", "unknown", "silent", "lost", "maintenance"] as const) {
@@ -137,8 +147,8 @@ function isAlike({ report }: HostView, other: HostView | undefined): boolean {
 
 /** Unsets them. */
 export function forgetPicture(metrics: CoordinatorMetrics): void {
-  const { waiting, hosts, instances, brakeActive } = metrics;
-  for (const gauge of [waiting, hosts, instances, brakeActive]) gauge.reset();
+  const { waiting, hosts, instances, brakeActive, refusedMachines } = metrics;
+  for (const gauge of [waiting, hosts, instances, brakeActive, refusedMachines]) gauge.reset();
 }
 
 function countByFleet(instances: readonly InstanceView[]): Map<string, Map<Phase, number>> {

@@ -1,19 +1,21 @@
-import type { Applied, HostName, Observed, OrderedInstance, Report } from "@evm/fleet";
+import type { Applied, AppliedBy, HostName, Observed, OrderedInstance, Report } from "@evm/fleet";
 import { type ControlState, createMemoryStore } from "@evm/store";
 import { ManualClock } from "@evm/telemetry";
 import { expect, test } from "vitest";
-import { declare, soon, startHost } from "../test/cluster.ts";
+import { agentOf, declare, soon, startHost } from "../test/cluster.ts";
 import { Camera } from "./picture.ts";
 
+const NOBODY = new Map();
 const overcommit = { vcpu: 1, memory: 1, disk: 1 };
 
 async function aCamera() {
   const store = createMemoryStore();
   const own = store.coordinator("a");
   const camera = new Camera();
-  let heartbeats: ReadonlyMap<HostName, Applied> = new Map();
+  let heartbeats: ReadonlyMap<HostName, AppliedBy> = new Map();
   const hear = (host: string, applied: Applied) => {
-    heartbeats = new Map(heartbeats).set(host as HostName, applied);
+    const agent = agentOf(host as HostName);
+    heartbeats = new Map(heartbeats).set(host as HostName, { agent, ...applied });
   };
   const take = (liveness: "up" | "lost" = "up") =>
     camera.take({
@@ -21,6 +23,7 @@ async function aCamera() {
       control: own.control(),
       reports: own.reports(),
       heartbeats,
+      rivals: NOBODY,
       signOf: (host) => (host === "h1" ? liveness : "up"),
       overcommit,
       waveShare: 0.1,
@@ -71,7 +74,7 @@ test("a heartbeat that says no more than the report calls for no other plan", as
   const { plan } = take();
   hear("h1", { epoch: 0, generation: 0 });
   const told = take();
-  expect(told.snapshot.hosts[0]?.heartbeat).toEqual({ epoch: 0, generation: 0 });
+  expect(told.snapshot.hosts[0]?.heartbeat).toMatchObject({ epoch: 0, generation: 0 });
   expect(told.plan).toBe(plan);
   hear("h1", { epoch: 1, generation: 1 });
   expect(take().plan).not.toBe(plan);
@@ -94,6 +97,7 @@ test("how instances fare calls for no other plan, unless some are to end or to f
       control: ordering(own.control(), desired),
       reports: new Map([...own.reports()].map(([name, one]) => [name, faring(one, seen)])),
       heartbeats: new Map(),
+      rivals: NOBODY,
       signOf: () => "up",
       overcommit,
       waveShare: 0.1,

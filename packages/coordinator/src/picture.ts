@@ -132,6 +132,7 @@ function isUnchanged({ input: before, sighting }: Taken, now: SnapshotInput): bo
     before.control.epoch.base === now.control.epoch.base &&
     before.reports === now.reports &&
     before.heartbeats === now.heartbeats &&
+    before.rivals === now.rivals &&
     before.overcommit === now.overcommit &&
     before.waveShare === now.waveShare &&
     before.maxLostShare === now.maxLostShare &&

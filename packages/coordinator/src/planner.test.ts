@@ -25,6 +25,7 @@ async function aPlanner() {
       control: own.control(),
       reports: own.reports(),
       heartbeats: new Map(),
+      rivals: new Map(),
       signOf: () => "up",
       overcommit,
       waveShare: 0.1,

@@ -191,3 +191,16 @@ export class Planner {
     return false;
   }
 }
+
+/** True of a pass that planned on all that was written before it, and whose own write is known. */
+export function isConclusive({ kind }: PassOutcome): boolean {
+  switch (kind) {
+    case "idle":
+    case "committed":
+    case "refused":
+      return true;
+    case "rejected":
+    case "uncertain":
+      return false;
+  }
+}

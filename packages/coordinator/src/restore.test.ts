@@ -1,6 +1,6 @@
 /** From a control state that is lost back to full management, over the API. */
 import { clusterExportCodec } from "@evm/codec";
-import type { ClusterExport, FleetName, HostName, Orders } from "@evm/fleet";
+import type { AgentId, ClusterExport, FleetName, HostName, Orders } from "@evm/fleet";
 import { ClusterService, FleetService, HostService, RpcError } from "@evm/protocol";
 import type { MemoryStore } from "@evm/store";
 import { systemClock } from "@evm/telemetry";
@@ -97,6 +97,20 @@ const refusal = async (call: Promise<unknown>): Promise<RpcError> => {
   if (error instanceof RpcError) return error;
   throw new Error("it was not refused", { cause: error });
 };
+
+test("where two machines bear a name, the answer of the wrong one counts as none", async () => {
+  const past = await aPast();
+  await using cluster = await afterTheLoss(past, ["h1"]);
+  await using _h2 = await startHost(cluster, "h2");
+  const applied = past.inForce.get("h2");
+  if (applied === undefined) throw new Error("h2 was ordered something");
+  const { epoch, generation } = applied;
+  const agent = "the-other" as AgentId;
+  const link = cluster.store.host(applied.host);
+  await link.heartbeat({ host: applied.host, agent, epoch, generation }, soon().signal);
+  const refused = await refusal(restore(cluster, past.kept));
+  expect(refused.message).toMatch(/h2: .*older ones than it goes by; do two machines bear/);
+});
 
 test("a lost control state is rebuilt, orders as they are in force, and managed", async () => {
   const past = await aPast();

@@ -65,13 +65,11 @@ export async function restoreCluster(
   const views = new Map<HostName, HostView>(snapshot.hosts.map((view) => [view.name, view]));
   const names = [...new Set([...views.keys(), ...kept.hosts.map(({ name }) => name)])].sort();
   const left = parseWithout(without, names);
-  const { answers, failures } = await askAll(context, names, signal);
+  const asked = names.map((name) => ({ name, applied: appliedOf(views.get(name)) }));
+  const { answers, failures } = await askAll(context, asked, signal);
   assertAnswered(failures, left);
   const silent = new Map(
-    [...failures.keys()].map((name): [HostName, Applied] => {
-      const view = views.get(name);
-      return [name, view === undefined ? { epoch: 0, generation: 0 } : appliedBy(view)];
-    }),
+    [...failures.keys()].map((name): [HostName, Applied] => [name, appliedOf(views.get(name))]),
   );
   const input: RebuildInput = {
     kept,
@@ -94,6 +92,9 @@ export async function restoreCluster(
   const notes = rebuilt.notes.map(({ text }) => text);
   return { ...rebuilt.summary, notes, epochBase };
 }
+
+const appliedOf = (view: HostView | undefined): Applied =>
+  view === undefined ? { epoch: 0, generation: 0 } : appliedBy(view);
 
 /** A restore of what is not lost would undo what operators did since the export. */
 function assertLost({ coordinator, store }: ApiContext): void {
@@ -118,6 +119,9 @@ function parseWithout(
   );
 }
 
+/** A host, and what it is known to have applied. */
+type Asked = { readonly name: HostName; readonly applied: Applied };
+
 type Answers = {
   readonly answers: ReadonlyMap<HostName, Orders | undefined>;
   /** Why a host did not answer. */
@@ -126,23 +130,28 @@ type Answers = {
 
 async function askAll(
   { store, clock }: ApiContext,
-  names: readonly HostName[],
+  hosts: readonly Asked[],
   signal: AbortSignal,
 ): Promise<Answers> {
   const answers = new Map<HostName, Orders | undefined>();
   const failures = new Map<HostName, string>();
-  const askOne = async (name: HostName): Promise<void> => {
+  const askOne = async ({ name, applied }: Asked): Promise<void> => {
     try {
       const doing = `asking ${name} for its orders`;
       const deadline = { clock, ms: ANSWER_TIMEOUT_MS, signal, doing };
-      answers.set(name, await withDeadline(deadline, (limited) => ask(store, name, limited)));
+      const answer = await withDeadline(deadline, (limited) => ask(store, name, limited));
+      if ((answer?.generation ?? 0) < applied.generation) {
+        const text = `${doing}: it has older ones than it goes by; do two machines bear its name?`;
+        throw new StoreError("corrupt", text);
+      }
+      answers.set(name, answer);
     } catch (error) {
       signal.throwIfAborted();
       failures.set(name, errorText(error));
     }
   };
-  for (let at = 0; at < names.length; at += MAX_ASKED_AT_ONCE) {
-    await Promise.all(names.slice(at, at + MAX_ASKED_AT_ONCE).map(askOne));
+  for (let at = 0; at < hosts.length; at += MAX_ASKED_AT_ONCE) {
+    await Promise.all(hosts.slice(at, at + MAX_ASKED_AT_ONCE).map(askOne));
   }
   return { answers, failures };
 }

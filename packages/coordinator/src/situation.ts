@@ -1,5 +1,6 @@
 /** Whether what is new calls for another plan. Most of what hosts tell does not. */
 import {
+  addressee,
   appliedBy,
   type FleetName,
   type HostView,
@@ -43,10 +44,12 @@ function isSameHost(before: HostView, now: HostView | undefined, watched: Watche
   if (now === undefined || report === undefined || later === undefined) return false;
   const repeated = { ...later, reportedAt: report.reportedAt };
   return isSame(
-    { ...before, report, heartbeat: appliedBy(before) },
-    { ...now, report: repeated, heartbeat: appliedBy(now) },
+    { ...before, report, heartbeat: heardOf(before) },
+    { ...now, report: repeated, heartbeat: heardOf(now) },
   );
 }
+
+const heardOf = (host: HostView) => ({ ...appliedBy(host), agent: addressee(host) });
 
 /** A report without what no plan with these watched fleets tells of what is ordered to run. */
 function decisive({ report, orders }: HostView, watched: Watched): Report | undefined {

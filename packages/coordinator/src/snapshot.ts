@@ -1,6 +1,7 @@
 /** Turns what the store holds and the heartbeats say into the one value that is decided on. */
 import {
-  type Applied,
+  type AgentId,
+  type AppliedBy,
   type Brake,
   brake,
   type FleetRecord,
@@ -12,6 +13,7 @@ import {
   type Report,
   recall,
   type Snapshot,
+  speaksFor,
 } from "@evm/fleet";
 import type { ControlState } from "@evm/store";
 
@@ -21,7 +23,9 @@ export type SnapshotInput = {
   readonly control: ControlState;
   readonly reports: ReadonlyMap<HostName, Report>;
   /** What each host's last heartbeat said; another map whenever that changes. */
-  readonly heartbeats: ReadonlyMap<HostName, Applied>;
+  readonly heartbeats: ReadonlyMap<HostName, AppliedBy>;
+  /** Who else bears a host's name; another map whenever that changes. */
+  readonly rivals: ReadonlyMap<HostName, AgentId>;
   readonly signOf: (host: HostName) => HostSign;
   readonly overcommit: Overcommit;
   readonly waveShare: number;
@@ -87,16 +91,21 @@ function hostSigns(
   input: SnapshotInput,
   before: Sighting["signs"],
 ): ReadonlyMap<HostName, HostSigns> {
-  const { control, reports, heartbeats, signOf } = input;
+  const { control, reports, heartbeats, rivals, signOf } = input;
   const signs = new Map<HostName, HostSigns>();
   for (const name of hostNames(input, before)) {
     const record = control.hosts.get(name)?.value;
-    const report = reports.get(name);
     const orders = control.orders.get(name)?.value;
     const sign = signOf(name);
     const admin = record?.admin ?? "active";
+    const liveness = LIVENESS[sign];
     const heartbeat = heartbeats.get(name);
-    const now: HostView = { name, admin, liveness: LIVENESS[sign], report, heartbeat, orders };
+    const stored = reports.get(name);
+    // A rival's may have come in before it was told, or late.
+    const isOwn = stored !== undefined && speaksFor(stored, orders, heartbeat?.agent);
+    const report = isOwn ? stored : undefined;
+    const rival = rivals.get(name);
+    const now: HostView = { name, admin, liveness, report, heartbeat, orders, rival };
     const last = before.get(name);
     const view = last !== undefined && isSameView(last.view, now) ? last.view : now;
     const isConfirmedLost =
@@ -122,4 +131,5 @@ const isSameView = (a: HostView, b: HostView): boolean =>
   a.liveness === b.liveness &&
   a.report === b.report &&
   a.heartbeat === b.heartbeat &&
-  a.orders === b.orders;
+  a.orders === b.orders &&
+  a.rival === b.rival;

@@ -1,11 +1,23 @@
-import type { Digest, FleetName, Heartbeat, HostName, OrderedInstance, Orders } from "@evm/fleet";
+import type {
+  AgentId,
+  Digest,
+  FleetName,
+  Heartbeat,
+  HostName,
+  OrderedInstance,
+  Orders,
+} from "@evm/fleet";
 import { instanceName } from "@evm/fleet";
 import type { ControlState } from "@evm/store";
 import { expect, test } from "vitest";
 import { Succession } from "./succeeded.ts";
 
 const succession = new Succession();
-const isSucceeded = (heartbeat: Heartbeat, orders: ControlState["orders"], base = 0): boolean =>
+const isSucceeded = (
+  heartbeat: Omit<Heartbeat, "agent">,
+  orders: ControlState["orders"],
+  base = 0,
+): boolean =>
   succession.isSucceeded(heartbeat, { orders, epoch: { epoch: base + 1, base, leader: "a" } });
 const h1 = "h1" as HostName;
 const h2 = "h2" as HostName;
@@ -19,7 +31,16 @@ function orders(
   const entries = instances.map((one) => {
     return { name: instanceName(fleet, 0), fleet, index: 0, template, ...one };
   });
-  const value = { host, epoch: 1, generation: 2, templates: [], fleets: [], instances: entries };
+  const agent = "a1" as AgentId;
+  const value = {
+    host,
+    agent,
+    epoch: 1,
+    generation: 2,
+    templates: [],
+    fleets: [],
+    instances: entries,
+  };
   return [host, { value, revision: 1 }];
 }
 

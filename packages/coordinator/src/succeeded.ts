@@ -20,7 +20,7 @@ export class Succession {
    * the way, too.
    */
   isSucceeded(
-    { host, epoch, generation }: Heartbeat,
+    { host, epoch, generation }: Omit<Heartbeat, "agent">,
     { orders, epoch: { base } }: Pick<ControlState, "orders" | "epoch">,
   ): boolean {
     const own = orders.get(host)?.value;

@@ -3,6 +3,7 @@
 import { create } from "@bufbuild/protobuf";
 import { fleetSpecCodec, ordersCodec, templateDigest } from "@evm/codec";
 import {
+  type AgentId,
   acceptOrders,
   type Clock,
   type Digest,
@@ -10,6 +11,7 @@ import {
   type HostName,
   type Image,
   type ImageName,
+  isAgentId,
   isHostName,
   isSame,
   NO_ROLLOUT,
@@ -172,6 +174,13 @@ const host = (name: string): HostName => {
   throw new Error(`bad host name ${name}`);
 };
 
+/** Of the one machine that bears the name. */
+export function agentOf(name: HostName): AgentId {
+  const id = `agent-${name}`;
+  if (isAgentId(id)) return id;
+  throw new Error(`bad agent id ${id}`);
+}
+
 /** In which phase a host reports what it is ordered to run. */
 type PhaseOf = ObservedPhase | ((template: Template) => ObservedPhase);
 
@@ -220,7 +229,10 @@ async function obey(
   try {
     for (;;) {
       const incoming = await link.readOrders(signal);
-      if (incoming !== undefined && acceptOrders(orders, incoming).kind === "accepted") {
+      if (
+        incoming !== undefined &&
+        acceptOrders(agentOf(link.host), orders, incoming).kind === "accepted"
+      ) {
         orders = incoming;
       }
       const report = reportOf(link.host, orders, phase);
@@ -229,7 +241,10 @@ async function obey(
       }
       reported = report;
       const { epoch, generation } = report;
-      await link.heartbeat({ host: link.host, epoch, generation }, signal);
+      await link.heartbeat(
+        { host: link.host, agent: agentOf(link.host), epoch, generation },
+        signal,
+      );
       await wake.wait(500, clock, signal);
     }
   } catch (error) {
@@ -262,6 +277,7 @@ function reportOf(name: HostName, orders: Orders | undefined, phase: PhaseOf): R
   });
   return {
     host: name,
+    agent: agentOf(name),
     reportedAt: 1,
     epoch: orders?.epoch ?? 0,
     generation: orders?.generation ?? 0,

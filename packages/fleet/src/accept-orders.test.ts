@@ -1,15 +1,23 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { anEntry, anObserved, hostName, someOrders } from "../test/build.ts";
-import { acceptOrders } from "./accept-orders.ts";
+import { agentOf, anEntry, anObserved, hostName, someOrders } from "../test/build.ts";
+import { acceptOrders as acceptOrdersOf } from "./accept-orders.ts";
 import { isNewer } from "./is-newer.ts";
 import type { Orders } from "./orders.ts";
 import { isSame } from "./same.ts";
 
 const orders = (over: Partial<Orders> = {}): Orders => someOrders("h1", [anEntry()], over);
 
+const AGENT = agentOf("h1");
+const acceptOrders = (current: Orders | undefined, incoming: Orders) =>
+  acceptOrdersOf(AGENT, current, incoming);
+
 test("the first orders are accepted, whatever they say", () => {
   expect(acceptOrders(undefined, orders())).toEqual({ kind: "accepted" });
+});
+
+test("but they are left alone where they are for another agent of the host's name", () => {
+  expect(acceptOrders(undefined, orders({ agent: agentOf("h2") }))).toEqual({ kind: "foreign" });
 });
 
 test("those of generation 0 are none", () => {
@@ -25,6 +33,9 @@ test.each([
   ["an older epoch", { epoch: 2, generation: 9 }, "refused"],
   ["the same generation with other content", { instances: [] }, "refused"],
   ["the same generation under another epoch", { epoch: 4 }, "refused"],
+  ["later ones for another agent", { agent: agentOf("h2"), generation: 5 }, "foreign"],
+  ["later ones for nobody", { agent: undefined, generation: 5 }, "foreign"],
+  ["older ones for another agent", { agent: agentOf("h2"), generation: 3 }, "refused"],
   ["those of another host", { host: hostName("h2"), generation: 5 }, "refused"],
 ] as const)("%s: %o is %s", (_, over, kind) => {
   const current = orders({ epoch: 3, generation: 4 });

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import {
   aContainer,
   aFleet,
+  agentOf,
   aHost,
   anEntry,
   anObserved,
@@ -67,6 +68,15 @@ const ending = (phase: ObservedPhase = "ready"): readonly HostView[] => [
 
 const lost = (hosts: readonly HostView[]): readonly HostView[] =>
   hosts.map((host) => ({ ...host, liveness: "lost" }));
+
+/** `h1` runs web-0000.1, and another machine bears its name. */
+const twins = (over: Partial<HostView>): readonly HostView[] => [
+  aHost(
+    "h1",
+    { instances: [anObserved()] },
+    { orders: someOrders("h1", [anEntry()]), rival: agentOf("twin"), ...over },
+  ),
+];
 
 const small = { vcpuMillis: 400, memoryMib: 100, diskMib: 5 };
 const thirsty = aFleet({
@@ -171,6 +181,24 @@ const cases: readonly Case[] = [
       ],
     ),
     planOf(next("h2", [anEntry({ incarnation: 2 })])),
+  ],
+  [
+    "what a machine has is ordered to another of its name, while the first may be alive",
+    "I2",
+    snapshotOf([aFleet()], twins({ liveness: "silent" })),
+    planOf(next("h1", [anEntry()], { agent: agentOf("twin") })),
+  ],
+  [
+    "what a lost machine has is ordered to one that nobody heard",
+    "I2",
+    snapshotOf([aFleet()], twins({ liveness: "lost", rival: undefined })),
+    planOf(next("h1", [anEntry()], { agent: agentOf("twin") })),
+  ],
+  [
+    "something is ordered to nobody",
+    "I2",
+    snapshotOf(),
+    planOf(next("h1", [anEntry()], { agent: undefined })),
   ],
   [
     "an incarnation begins while one that nobody ordered is alive elsewhere",

@@ -3,6 +3,7 @@
  * be, knowing the invariants and nothing of how the planner works. It shares no code with it, so
  * that one mistake cannot hide in both.
  */
+import { checkAddressees } from "./check/addressees.ts";
 import { changesOf } from "./check/after.ts";
 import { checkCapacity } from "./check/capacity.ts";
 import { checkDiscards } from "./check/discards.ts";
@@ -21,6 +22,7 @@ export function check(snapshot: Snapshot, plan: Plan): readonly Violation[] {
   return [
     ...checkSingleRun(changes),
     ...checkPrecedence(changes),
+    ...checkAddressees(changes),
     ...checkCapacity(changes, snapshot.overcommit),
     ...checkDiscards(snapshot, changes),
     ...checkSuccession(snapshot, plan),

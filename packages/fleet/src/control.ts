@@ -1,5 +1,5 @@
 /** What coordinators and hosts tell each other beside orders and reports. */
-import type { HostName } from "./ids.ts";
+import type { AgentId, HostName } from "./ids.ts";
 import type { Instant } from "./report.ts";
 
 /**
@@ -22,8 +22,11 @@ export type HostRecord = {
 /** Which orders a host has applied last; zeros before the first. */
 export type Applied = { readonly epoch: number; readonly generation: number };
 
+/** What one of the machines that may bear a host's name has applied. */
+export type AppliedBy = Applied & { readonly agent: AgentId };
+
 /** A host's sign of life, answered by the leader with a lease. */
-export type Heartbeat = Applied & { readonly host: HostName };
+export type Heartbeat = AppliedBy & { readonly host: HostName };
 
 /** The leader's promise that nobody else is ordered to run this host's instances. */
 export type LeaseGrant = {

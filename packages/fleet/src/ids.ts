@@ -9,6 +9,11 @@ export type FleetName = Branded<"FleetName">;
 export type InstanceName = Branded<"InstanceName">;
 /** One label of a host name: 1 to 63 of `a-z 0-9 -`. Also a token of a NATS subject: no dots. */
 export type HostName = Branded<"HostName">;
+/**
+ * Made by an agent at its first start, by chance, as a label of a host name: tells apart machines
+ * that bear one host name.
+ */
+export type AgentId = Branded<"AgentId">;
 /** What an operator calls a VM image: 1 to 63 of `a-z 0-9 . -`, a letter or digit at both ends. */
 export type ImageName = Branded<"ImageName">;
 /** `sha256:` and 64 lower-case hex digits. */
@@ -26,6 +31,9 @@ export const isFleetName = (text: string): text is FleetName =>
   text.length <= MAX_FLEET_NAME_LENGTH && LABEL.test(text);
 
 export const isHostName = (text: string): text is HostName =>
+  text.length <= MAX_LABEL_LENGTH && LABEL.test(text);
+
+export const isAgentId = (text: string): text is AgentId =>
   text.length <= MAX_LABEL_LENGTH && LABEL.test(text);
 
 export const isImageName = (text: string): text is ImageName =>

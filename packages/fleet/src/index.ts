@@ -1,4 +1,5 @@
 export { type Acceptance, acceptOrders } from "./accept-orders.ts";
+export { addressee, describeRival, speaksFor } from "./addressee.ts";
 export {
   type BlastLimits,
   type BlastRadius,
@@ -12,6 +13,7 @@ export { check } from "./check.ts";
 export type { Clock } from "./clock.ts";
 export type {
   Applied,
+  AppliedBy,
   Heartbeat,
   HostAdmin,
   HostRecord,
@@ -24,9 +26,10 @@ export type { EventRecord, Severity, StoredEvent } from "./event.ts";
 export { explainPlace, type PlaceExplanation } from "./explain-place.ts";
 export { type Forecast, type ForecastAction, forecast } from "./forecast.ts";
 export { type Claim, HostLoad } from "./host-load.ts";
-export type { Digest, FleetName, HostName, ImageName, InstanceName } from "./ids.ts";
+export type { AgentId, Digest, FleetName, HostName, ImageName, InstanceName } from "./ids.ts";
 export {
   instanceName,
+  isAgentId,
   isDigest,
   isFleetName,
   isHostName,

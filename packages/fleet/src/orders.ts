@@ -1,5 +1,5 @@
 /** The full set of what one host shall run: written by the leading coordinator only. */
-import type { Digest, FleetName, HostName, InstanceName } from "./ids.ts";
+import type { AgentId, Digest, FleetName, HostName, InstanceName } from "./ids.ts";
 import type { Image } from "./image.ts";
 import type { FleetSpec, Template } from "./spec.ts";
 
@@ -34,6 +34,11 @@ export type OrderedInstance = {
 
 export type Orders = {
   readonly host: HostName;
+  /**
+   * Whom they are for: another machine that bears the host's name leaves them alone. Undefined
+   * where a restore did not learn it.
+   */
+  readonly agent: AgentId | undefined;
   /** Which leader wrote them. */
   readonly epoch: number;
   /**

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import {
   aContainer,
   aFleet,
+  agentOf,
   aHost,
   anEntry,
   anObserved,
@@ -88,6 +89,7 @@ function ordersOf(histories: readonly (readonly History[])[]): readonly Orders[]
   );
   return HOSTS.map((host, at) => ({
     host,
+    agent: agentOf(host),
     epoch: 5 + at,
     generation: 3 + at,
     templates: TEMPLATES,

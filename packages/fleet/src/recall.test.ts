@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { aHost, aSnapshot, someOrders } from "../test/build.ts";
+import { agentOf, aHost, aSnapshot, someOrders } from "../test/build.ts";
 import { recall } from "./recall.ts";
 import type { HostView, Snapshot } from "./snapshot.ts";
 
@@ -31,7 +31,7 @@ test("orders that say nothing, for a host that never had any, do not make it who
 });
 
 test("a heartbeat tells it before any report does", () => {
-  const heartbeat = { epoch: 1, generation: 3 };
+  const heartbeat = { agent: agentOf("h1"), epoch: 1, generation: 3 };
   expect(judge([aHost("h1", {}, { report: undefined, heartbeat })])).toBe("lost h1");
 });
 

@@ -1,5 +1,5 @@
 /** What a host observes of itself: a hint to coordinators, for the truth is what it runs. */
-import type { Digest, FleetName, HostName, InstanceName } from "./ids.ts";
+import type { AgentId, Digest, FleetName, HostName, InstanceName } from "./ids.ts";
 import type { ObservedPhase } from "./phase.ts";
 import type { Labels, Resources, TemplateKind } from "./spec.ts";
 
@@ -48,6 +48,8 @@ export type PoolStatus = {
 
 export type Report = {
   readonly host: HostName;
+  /** Whose report it is, where more than one machine bears the host's name. */
+  readonly agent: AgentId;
   readonly reportedAt: Instant;
   /** Of the orders that the agent last applied; 0 before the first. */
   readonly epoch: number;

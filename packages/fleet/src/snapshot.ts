@@ -1,7 +1,7 @@
 /** Everything the coordinator decides on, as one immutable value. */
 import type { Brake } from "./brake.ts";
-import type { Applied, HostAdmin } from "./control.ts";
-import type { Digest, HostName } from "./ids.ts";
+import type { AppliedBy, HostAdmin } from "./control.ts";
+import type { AgentId, Digest, HostName } from "./ids.ts";
 import type { Image } from "./image.ts";
 import type { Orders } from "./orders.ts";
 import type { Report } from "./report.ts";
@@ -40,8 +40,10 @@ export type HostView = {
   readonly liveness: "up" | "unknown" | "silent" | "lost";
   readonly report: Report | undefined;
   /** What its last heartbeat said, as heard by whoever takes the snapshot. */
-  readonly heartbeat: Applied | undefined;
+  readonly heartbeat: AppliedBy | undefined;
   readonly orders: Orders | undefined;
+  /** Another machine that bears the host's name, heard and refused: see `addressee`. */
+  readonly rival: AgentId | undefined;
 };
 
 /** How far a host's capacity may be promised, per resource, as a factor ≥ 1. */

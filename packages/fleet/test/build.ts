@@ -1,5 +1,5 @@
 /** Plain values for tests: everything has a default, tests name what they are about. */
-import type { Digest, FleetName, HostName, ImageName, InstanceName } from "../src/ids.ts";
+import type { AgentId, Digest, FleetName, HostName, ImageName, InstanceName } from "../src/ids.ts";
 import type { Image } from "../src/image.ts";
 import type { OrderedInstance, Orders } from "../src/orders.ts";
 import type { Observed, Report } from "../src/report.ts";
@@ -16,6 +16,8 @@ import type {
 
 export const fleetName = (text: string): FleetName => text as FleetName;
 export const hostName = (text: string): HostName => text as HostName;
+/** Of the machine that bears the name, where it is the only one. */
+export const agentOf = (host: string): AgentId => `agent-${host}` as AgentId;
 export const name = (text: string): InstanceName => text as InstanceName;
 /** A digest that differs where `text` does; `text` is hexadecimal. */
 export const digest = (text: string): Digest => `sha256:${text.padStart(64, "0")}` as Digest;
@@ -111,6 +113,7 @@ export function aFleet(
 
 export const aReport = (over: Partial<Report> = {}): Report => ({
   host: hostName("h1"),
+  agent: agentOf(over.host ?? "h1"),
   reportedAt: 0,
   epoch: 0,
   generation: 0,
@@ -140,6 +143,7 @@ export function aHost(
     report: aReport({ host, epoch, generation, ...report }),
     heartbeat: undefined,
     orders: undefined,
+    rival: undefined,
     ...over,
   };
 }
@@ -180,6 +184,7 @@ export function someOrders(
   const { spec, image, template } = fleet;
   return {
     host: hostName(host),
+    agent: agentOf(host),
     epoch: 1,
     generation: 1,
     templates: [{ digest: template, template: spec.template, image }],

@@ -78,6 +78,7 @@ export class SimulatedCluster {
         report: this.#reports.get(name),
         heartbeat: undefined,
         orders: this.orders.get(name),
+        rival: undefined,
       })),
     };
   }

@@ -12,6 +12,7 @@ import {
   runtimeName,
   type Step,
 } from "../src/index.ts";
+import { agentOf } from "./build.ts";
 
 type Runtime = {
   readonly instance: Observed;
@@ -59,9 +60,9 @@ export class SimulatedHost {
 
   /** True where the orders were taken, or are those it has. */
   receive(orders: Orders): boolean {
-    const acceptance = acceptOrders(this.#orders, orders);
+    const acceptance = acceptOrders(agentOf(this.view.name), this.#orders, orders);
     if (acceptance.kind === "accepted") this.#orders = orders;
-    return acceptance.kind !== "refused";
+    return acceptance.kind === "accepted" || acceptance.kind === "same";
   }
 
   /** Takes one step for every instance that needs one. */

@@ -1,7 +1,15 @@
 /** A host: what runs on it and what lies on its disk outlive the agent that looks after them. */
 import { Agent, type AgentMetrics } from "@evm/agent";
 import { createFakeDriver, type Driver, type DriverInstance, FakeRuntime } from "@evm/drivers";
-import type { Clock, Digest, HostName, InstanceName, Resources } from "@evm/fleet";
+import {
+  type AgentId,
+  type Clock,
+  type Digest,
+  type HostName,
+  type InstanceName,
+  isAgentId,
+  type Resources,
+} from "@evm/fleet";
 import type { HostStore } from "@evm/store";
 import { Disk } from "./disk.ts";
 import { DriverPort } from "./driver-port.ts";
@@ -77,6 +85,13 @@ export class SimulatedHost {
     });
     this.machinery = new Machinery(network.timeline, options.random.fork("lies"), onChange);
     this.runtime.onChange(onChange, NEVER);
+  }
+
+  /** As its disk outlives every agent. */
+  get agentId(): AgentId {
+    const id = `agent-${this.name}`;
+    if (isAgentId(id)) return id;
+    throw new Error(`bad id of an agent: ${id}`);
   }
 
   /** Its name on the network. */
@@ -160,6 +175,7 @@ export class SimulatedHost {
     const totalBytes = POOL_MIB * MIB;
     const pool = { name: "main", totalBytes, freeBytes: totalBytes, artifacts: [] };
     return new Agent({
+      id: this.agentId,
       store: new HostLink({ endpoint, network, server }),
       drivers: [driverOf("container"), driverOf("vm")],
       images: { status: async () => [pool] },

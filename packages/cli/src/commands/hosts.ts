@@ -27,6 +27,7 @@ export function addHosts(program: Command, run: Run): void {
           context.terminal.out(messageJson(ListHostsResponseSchema, { hosts: [...hosts] }));
         } else {
           context.terminal.out(hostTable(context.terminal, hosts));
+          for (const line of rivalLines(context.terminal, hosts)) context.terminal.out(line);
         }
       }),
     );
@@ -49,6 +50,14 @@ const hostTable = (terminal: Terminal, hosts: readonly Host[]): string =>
     ],
     "No hosts yet. An agent makes its host known when it starts: evm agent",
   );
+
+/** Of hosts whose name more than one machine bears. */
+const rivalLines = (terminal: Terminal, hosts: readonly Host[]): readonly string[] =>
+  hosts.flatMap(({ name, agent, rival }) => {
+    if (rival === undefined) return [];
+    const text = `two machines call themselves ${name}: agent ${agent ?? "unknown"} is the host`;
+    return [`${styled(terminal, "red", `${text}, agent ${rival} is refused`)}\n`];
+  });
 
 function state(terminal: Terminal, { liveness, admin }: Host): string {
   const asked = askedOf(admin);

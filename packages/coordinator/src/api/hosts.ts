@@ -94,6 +94,8 @@ function hostToWire(host: HostView): Host {
     alive: alive.length,
     existing: existing.length,
     quarantined: quarantinedOn(host),
+    agent: host.orders?.agent ?? host.heartbeat?.agent ?? report?.agent,
+    rival: host.rival,
     ...(report === undefined
       ? {}
       : {

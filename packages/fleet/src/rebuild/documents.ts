@@ -54,7 +54,7 @@ const isOlder = (answer: Orders, stored: Orders | undefined): boolean =>
   stored !== undefined && stored.generation > answer.generation && stored.epoch >= answer.epoch;
 
 const noOrders = (host: HostName): Orders => ({
-  ...{ host, epoch: 0, generation: 0 },
+  ...{ host, agent: undefined, epoch: 0, generation: 0 },
   ...{ templates: [], fleets: [], instances: [] },
 });
 

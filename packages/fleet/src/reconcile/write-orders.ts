@@ -1,3 +1,4 @@
+import { addressee } from "../addressee.ts";
 import type { OrderedFleet, OrderedInstance, OrderedTemplate, Orders } from "../orders.ts";
 import { isSame } from "../same.ts";
 import { type HostWork, templateOf, type Work } from "./work.ts";
@@ -12,7 +13,8 @@ export function writeOrders(work: Work): readonly Orders[] {
   const beginning: Orders[] = [];
   for (const host of work.hosts) {
     const isChanged = host.entries.some((entry) => entry.desired !== entry.was);
-    if (!isChanged && !arePoliciesChanged(work, host) && !isUnordered(host)) continue;
+    const isDue = arePoliciesChanged(work, host) || isUnordered(host) || isForAnother(host);
+    if (!isChanged && !isDue) continue;
     const doesEnd = host.entries.some((one) => one.desired !== one.was && one.desired !== "run");
     (doesEnd ? ending : beginning).push(document(work, host));
   }
@@ -22,9 +24,18 @@ export function writeOrders(work: Work): readonly Orders[] {
 const arePoliciesChanged = (work: Work, { view }: HostWork): boolean =>
   view.orders?.fleets.some((known) => !isSame(known, policiesOf(work, known))) === true;
 
-/** The host runs something, and was never ordered anything that either side knows of. */
-const isUnordered = ({ view: { orders, report }, isEstranged }: HostWork): boolean =>
-  orders === undefined && !isEstranged && (report?.instances.length ?? 0) > 0;
+/**
+ * The host was never ordered anything that either side knows of, and runs something, or shares its
+ * name with another machine, which is to know that it is not the host.
+ */
+const isUnordered = ({ view, isEstranged }: HostWork): boolean => {
+  if (view.orders !== undefined || isEstranged) return false;
+  return (view.report?.instances.length ?? 0) > 0 || view.rival !== undefined;
+};
+
+/** The machine that they were for is lost, and another bears its name. */
+const isForAnother = ({ view, isEstranged }: HostWork): boolean =>
+  view.orders?.agent !== undefined && view.orders.agent !== addressee(view) && !isEstranged;
 
 /** The fleet's policies as declared now; as last ordered, where it is not declared any more. */
 function policiesOf(work: Work, known: OrderedFleet): OrderedFleet {
@@ -55,6 +66,7 @@ function document(work: Work, host: HostWork): Orders {
   }
   return {
     host: view.name,
+    agent: addressee(view),
     epoch: work.snapshot.epoch,
     generation: 1 + (view.orders?.generation ?? 0),
     templates: [...templates.values()].sort((a, b) => compare(a.digest, b.digest)),

@@ -98,8 +98,8 @@ export const CONTROL_LOSS_MUTATIONS: readonly Mutation[] = [
     patches: [
       replaced(
         "coordinator/src/coordinator.ts",
-        "set(host, { epoch, generation });",
-        "set(host, { epoch: 0, generation });",
+        "set(host, applied);",
+        "set(host, { ...applied, epoch: 0 });",
       ),
     ],
   },

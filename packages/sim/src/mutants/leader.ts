@@ -117,8 +117,8 @@ export const LEADER_MUTATIONS: readonly Mutation[] = [
     patches: [
       replaced(
         "coordinator/src/situation.ts",
-        "{ ...before, report, heartbeat: appliedBy(before) },",
-        "{ ...before, report: repeated, heartbeat: appliedBy(before) },",
+        "{ ...before, report, heartbeat: heardOf(before) },",
+        "{ ...before, report: repeated, heartbeat: heardOf(before) },",
       ),
     ],
   },

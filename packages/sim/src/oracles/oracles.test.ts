@@ -25,7 +25,7 @@ const entry = (over: Partial<OrderedInstance>): OrderedInstance => ({
 });
 
 const ordersOf = (generation: number, ...instances: OrderedInstance[]): Orders => ({
-  ...{ host, epoch: 1, generation, templates: [], fleets: [], instances },
+  ...{ host, agent: undefined, epoch: 1, generation, templates: [], fleets: [], instances },
 });
 
 /** A fleet of two that is updated one at a time, to template b. */

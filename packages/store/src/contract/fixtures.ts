@@ -1,6 +1,7 @@
 /** Small valid values, and waiting without sleeping, for the contract suite. */
 import { createHash } from "node:crypto";
 import {
+  type AgentId,
   type Digest,
   type EventRecord,
   type FleetName,
@@ -27,6 +28,7 @@ export type Setup = () => Promise<StoreUnderTest>;
 export const soon = (): AbortSignal => AbortSignal.timeout(20_000);
 
 export const hostName = (text: string) => text as HostName;
+export const agentOf = (host: string) => `agent-${host}` as AgentId;
 export const fleetName = (text: string) => text as FleetName;
 export const imageName = (text: string) => text as ImageName;
 
@@ -84,6 +86,7 @@ export function image(name: string): Image {
 export function orders(host: string, epoch: number, generation: number, instances = 1): Orders {
   return {
     host: hostName(host),
+    agent: agentOf(host),
     epoch,
     generation,
     templates: [],
@@ -102,6 +105,7 @@ export function orders(host: string, epoch: number, generation: number, instance
 export function report(host: string, reportedAt = 1000): Report {
   return {
     host: hostName(host),
+    agent: agentOf(host),
     reportedAt,
     epoch: 0,
     generation: 0,

@@ -1,6 +1,16 @@
 import type { Heartbeat, Ping } from "@evm/fleet";
 import { expect, test } from "vitest";
-import { eventually, heard, hostName, lead, orders, report, type Setup, soon } from "./fixtures.ts";
+import {
+  agentOf,
+  eventually,
+  heard,
+  hostName,
+  lead,
+  orders,
+  report,
+  type Setup,
+  soon,
+} from "./fixtures.ts";
 
 /** What coordinators and hosts exchange: orders, reports, signs of life. */
 export function hostContract(setup: Setup): void {
@@ -61,7 +71,7 @@ export function hostContract(setup: Setup): void {
       beats.push(heartbeat);
       return { epoch: 7, leaseMs: 6000 };
     }, over.signal);
-    const heartbeat = { host: h1.host, epoch: 0, generation: 3 };
+    const heartbeat = { host: h1.host, agent: agentOf(h1.host), epoch: 0, generation: 3 };
     await Promise.all([heard(c1), heard(c2)]);
     expect(await h1.heartbeat(heartbeat, soon())).toEqual({ epoch: 7, leaseMs: 6000 });
     expect(beats).toEqual([heartbeat]);
@@ -74,9 +84,19 @@ export function hostContract(setup: Setup): void {
     await using world = await setup();
     const c1 = await world.coordinator("c1");
     const h1 = await world.host(hostName("h1"));
-    expect(await h1.heartbeat({ host: h1.host, epoch: 0, generation: 0 }, soon())).toBeUndefined();
+    expect(
+      await h1.heartbeat(
+        { host: h1.host, agent: agentOf(h1.host), epoch: 0, generation: 0 },
+        soon(),
+      ),
+    ).toBeUndefined();
     c1.onHeartbeat(() => undefined, soon());
-    expect(await h1.heartbeat({ host: h1.host, epoch: 0, generation: 0 }, soon())).toBeUndefined();
+    expect(
+      await h1.heartbeat(
+        { host: h1.host, agent: agentOf(h1.host), epoch: 0, generation: 0 },
+        soon(),
+      ),
+    ).toBeUndefined();
   });
 
   test("a ping reaches the other coordinators, and not its sender", async () => {

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file evm/v1/bus.proto.
  */
 export const file_evm_v1_bus: GenFile = /*@__PURE__*/
-  fileDesc("ChBldm0vdjEvYnVzLnByb3RvEgZldm0udjEiPAoJSGVhcnRiZWF0EgwKBGhvc3QYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoBBINCgVlcG9jaBgDIAEoBCItCgpMZWFzZUdyYW50Eg0KBWVwb2NoGAEgASgEEhAKCGxlYXNlX21zGAIgASgNIiUKBFBpbmcSDQoFZXBvY2gYASABKAQSDgoGbGVhZGVyGAIgASgJInYKD0hvc3RMb2dzUmVxdWVzdBIQCghpbnN0YW5jZRgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoDRIXCgp0YWlsX2xpbmVzGAMgASgNSACIAQESFAoMaXNfZm9sbG93aW5nGAQgASgIQg0KC190YWlsX2xpbmVzIjsKEkhvc3RDb25zb2xlUmVxdWVzdBIQCghpbnN0YW5jZRgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoDWIGcHJvdG8z");
+  fileDesc("ChBldm0vdjEvYnVzLnByb3RvEgZldm0udjEiSwoJSGVhcnRiZWF0EgwKBGhvc3QYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoBBINCgVlcG9jaBgDIAEoBBINCgVhZ2VudBgEIAEoCSItCgpMZWFzZUdyYW50Eg0KBWVwb2NoGAEgASgEEhAKCGxlYXNlX21zGAIgASgNIiUKBFBpbmcSDQoFZXBvY2gYASABKAQSDgoGbGVhZGVyGAIgASgJInYKD0hvc3RMb2dzUmVxdWVzdBIQCghpbnN0YW5jZRgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoDRIXCgp0YWlsX2xpbmVzGAMgASgNSACIAQESFAoMaXNfZm9sbG93aW5nGAQgASgIQg0KC190YWlsX2xpbmVzIjsKEkhvc3RDb25zb2xlUmVxdWVzdBIQCghpbnN0YW5jZRgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoDWIGcHJvdG8z");
 
 /**
  * A host's sign of life on `heartbeat.<host>`; answered by the leader. Sent each second until there
@@ -35,6 +35,13 @@ export type Heartbeat = Message<"evm.v1.Heartbeat"> & {
    * @generated from field: uint64 epoch = 3;
    */
   epoch: bigint;
+
+  /**
+   * Id of the agent, as in its reports.
+   *
+   * @generated from field: string agent = 4;
+   */
+  agent: string;
 };
 
 /**
@@ -45,7 +52,8 @@ export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
   messageDesc(file_evm_v1_bus, 0);
 
 /**
- * The answer: the leader's promise that nobody else is ordered to run this host's instances.
+ * The answer: the leader's promise that nobody else is ordered to run this host's instances. None
+ * for an agent that is not the one which the host's orders are for.
  *
  * @generated from message evm.v1.LeaseGrant
  */

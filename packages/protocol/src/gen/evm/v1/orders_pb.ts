@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file evm/v1/orders.proto.
  */
 export const file_evm_v1_orders: GenFile = /*@__PURE__*/
-  fileDesc("ChNldm0vdjEvb3JkZXJzLnByb3RvEgZldm0udjEitwEKBk9yZGVycxIMCgRob3N0GAEgASgJEg0KBWVwb2NoGAIgASgEEhIKCmdlbmVyYXRpb24YAyABKAQSKgoJdGVtcGxhdGVzGAQgAygLMhcuZXZtLnYxLk9yZGVyZWRUZW1wbGF0ZRIkCgZmbGVldHMYBSADKAsyFC5ldm0udjEuT3JkZXJlZEZsZWV0EioKCWluc3RhbmNlcxgGIAMoCzIXLmV2bS52MS5PcmRlcmVkSW5zdGFuY2UiYwoPT3JkZXJlZFRlbXBsYXRlEg4KBmRpZ2VzdBgBIAEoCRIiCgh0ZW1wbGF0ZRgCIAEoCzIQLmV2bS52MS5UZW1wbGF0ZRIcCgVpbWFnZRgDIAEoCzINLmV2bS52MS5JbWFnZSJvCgxPcmRlcmVkRmxlZXQSDAoEbmFtZRgBIAEoCRImCgdyZXN0YXJ0GAIgASgLMhUuZXZtLnYxLlJlc3RhcnRQb2xpY3kSKQoMb25faXNvbGF0aW9uGAMgASgOMhMuZXZtLnYxLk9uSXNvbGF0aW9uIo0BCg9PcmRlcmVkSW5zdGFuY2USDAoEbmFtZRgBIAEoCRINCgVmbGVldBgCIAEoCRINCgVpbmRleBgDIAEoDRITCgtpbmNhcm5hdGlvbhgEIAEoDRIXCg90ZW1wbGF0ZV9kaWdlc3QYBSABKAkSIAoHZGVzaXJlZBgGIAEoDjIPLmV2bS52MS5EZXNpcmVkKloKB0Rlc2lyZWQSFwoTREVTSVJFRF9VTlNQRUNJRklFRBAAEg8KC0RFU0lSRURfUlVOEAESEAoMREVTSVJFRF9TVE9QEAISEwoPREVTSVJFRF9ESVNDQVJEEANiBnByb3RvMw", [file_evm_v1_image, file_evm_v1_spec]);
+  fileDesc("ChNldm0vdjEvb3JkZXJzLnByb3RvEgZldm0udjEixgEKBk9yZGVycxIMCgRob3N0GAEgASgJEg0KBWVwb2NoGAIgASgEEhIKCmdlbmVyYXRpb24YAyABKAQSKgoJdGVtcGxhdGVzGAQgAygLMhcuZXZtLnYxLk9yZGVyZWRUZW1wbGF0ZRIkCgZmbGVldHMYBSADKAsyFC5ldm0udjEuT3JkZXJlZEZsZWV0EioKCWluc3RhbmNlcxgGIAMoCzIXLmV2bS52MS5PcmRlcmVkSW5zdGFuY2USDQoFYWdlbnQYByABKAkiYwoPT3JkZXJlZFRlbXBsYXRlEg4KBmRpZ2VzdBgBIAEoCRIiCgh0ZW1wbGF0ZRgCIAEoCzIQLmV2bS52MS5UZW1wbGF0ZRIcCgVpbWFnZRgDIAEoCzINLmV2bS52MS5JbWFnZSJvCgxPcmRlcmVkRmxlZXQSDAoEbmFtZRgBIAEoCRImCgdyZXN0YXJ0GAIgASgLMhUuZXZtLnYxLlJlc3RhcnRQb2xpY3kSKQoMb25faXNvbGF0aW9uGAMgASgOMhMuZXZtLnYxLk9uSXNvbGF0aW9uIo0BCg9PcmRlcmVkSW5zdGFuY2USDAoEbmFtZRgBIAEoCRINCgVmbGVldBgCIAEoCRINCgVpbmRleBgDIAEoDRITCgtpbmNhcm5hdGlvbhgEIAEoDRIXCg90ZW1wbGF0ZV9kaWdlc3QYBSABKAkSIAoHZGVzaXJlZBgGIAEoDjIPLmV2bS52MS5EZXNpcmVkKloKB0Rlc2lyZWQSFwoTREVTSVJFRF9VTlNQRUNJRklFRBAAEg8KC0RFU0lSRURfUlVOEAESEAoMREVTSVJFRF9TVE9QEAISEwoPREVTSVJFRF9ESVNDQVJEEANiBnByb3RvMw", [file_evm_v1_image, file_evm_v1_spec]);
 
 /**
  * The full set of what one host shall run. Written by the leading coordinator alone, kept in the
@@ -61,6 +61,14 @@ export type Orders = Message<"evm.v1.Orders"> & {
    * @generated from field: repeated evm.v1.OrderedInstance instances = 6;
    */
   instances: OrderedInstance[];
+
+  /**
+   * Id of the agent that they are for; others that bear the host's name leave them alone. Empty
+   * where a restore did not learn it.
+   *
+   * @generated from field: string agent = 7;
+   */
+  agent: string;
 };
 
 /**
