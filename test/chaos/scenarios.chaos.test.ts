@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { describeIf, docker, natsServer, root, wallClock } from "../support/requires.ts";
 import { run } from "../support/run.ts";
+import type { Alive } from "../support/world/eye.ts";
 import type { HostNode } from "../support/world/parts.ts";
 import type { Chaos } from "./support/chaos.ts";
 import { chaosOn } from "./support/chaos-on.ts";
@@ -28,6 +29,8 @@ const QUIET_MS = 3_000;
 /** After a lease was renewed a second ago, too short for it to end. */
 const SHORT_FREEZE_MS = 2_000;
 const HOUR_S = 3_600;
+/** What Docker has begun by then, and has not brought up, it cannot. */
+const STUCK_MS = 1_000;
 
 describeIf([root, docker, natsServer, wallClock], "a rack on which things break", () => {
   let chaos: Chaos;
@@ -74,6 +77,20 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
     await agent.start();
     await delay(QUIET_MS);
     expect(chaos.lives("web", "exam", "data")).toEqual(before);
+  });
+
+  test("a start that outlives its agent is over before its instance begins elsewhere", async () => {
+    const host = chaos.hostOf("exam");
+    const victim = await breakOffStart(host, "exam");
+    await host.agent.start();
+    await drain(host);
+    await delay(2 * QUIET_MS);
+    expect(chaos.besides(host, "exam")).not.toContain(victim.instance);
+    host.containerd.thaw();
+    await chaos.measure("elsewhere after a start that was stuck", 15_000, performance.now(), () =>
+      includes(chaos.besides(host, "exam"), [victim.instance]),
+    );
+    await chaos.evm("undrain", host.name);
   });
 
   test("an agent freezes for less than its lease, and nothing comes of it", async () => {
@@ -347,6 +364,41 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
 
   const acknowledged = async (): Promise<true | undefined> =>
     (await chaos.isAcknowledged()) ? true : undefined;
+
+  /**
+   * Kills an agent while it starts what has crashed, and lets Docker get no further: what it is to
+   * start exists, does not run, and will.
+   */
+  const breakOffStart = async (host: HostNode, fleet: string): Promise<Alive> => {
+    return await eventually(`a start on ${host.name} is broken off`, async () => {
+      await chaos.settled("everything runs before a start is broken off");
+      const victim = chaos.oneOn(host, fleet);
+      await dockerOn(host, "kill", victim.id);
+      host.containerd.freeze();
+      await host.agent.kill();
+      await delay(STUCK_MS);
+      if (!chaos.on(host, fleet).includes(victim.instance)) return victim;
+      host.containerd.thaw();
+      await host.agent.start();
+      return undefined;
+    });
+  };
+
+  /** Has a host drained, and confirms how many instances that moves. */
+  const drain = async ({ name }: HostNode): Promise<void> => {
+    let confirmation: readonly string[] = [];
+    await eventually(`${name} is draining`, async () => {
+      try {
+        await chaos.evm("drain", name, ...confirmation);
+        return true;
+      } catch (error) {
+        const [option, count] = /(--confirm) (\d+)/.exec(String(error))?.slice(1) ?? [];
+        if (option === undefined || count === undefined) throw error;
+        confirmation = [option, count];
+        return undefined;
+      }
+    });
+  };
 
   /** Ids of the scenarios' containers there, running or not. */
   const containersOf = async (host: HostNode): Promise<readonly string[]> => {

@@ -70,7 +70,7 @@ export class Chaos implements AsyncDisposable {
       const world = resources.use(await createWorld({ hosts, hasVms }));
       const chaos = new Chaos(world, scene, seed, resources);
       await chaos.calm();
-      if (hasVms) await chaos.#addGuest();
+      if (hasVms) await chaos.evm(...addGuest());
       for (const { size, ...policy } of fleets) await chaos.client.declare(policy, size);
       await chaos.settled("everything runs after the start");
       await chaos.calm();
@@ -206,10 +206,10 @@ export class Chaos implements AsyncDisposable {
     return this.#scene.fleets.find(({ name }) => name === fleet)?.size ?? 0;
   }
 
-  /** Puts the guest that VMs run into the catalog. */
-  async #addGuest(): Promise<void> {
-    const [coordinator] = this.world.coordinators;
-    await run(process.execPath, EVM, "--server", coordinator?.api ?? "", ...addGuest());
+  /** Runs the operator's command, and returns what it prints. */
+  evm(...words: readonly string[]): Promise<string> {
+    const servers = this.world.coordinators.map(({ api }) => api).join();
+    return run(process.execPath, EVM, "--server", servers, ...words);
   }
 
   /** Waits until all parts know each other as well as at any time. */
