@@ -39,30 +39,36 @@ type Watched = ReadonlySet<FleetName>;
 
 function isSameHost(before: HostView, now: HostView | undefined, watched: Watched): boolean {
   if (before === now) return true;
-  const report = decisive(before, watched);
-  const later = now && decisive(now, watched);
-  if (now === undefined || report === undefined || later === undefined) return false;
-  const repeated = { ...later, reportedAt: report.reportedAt };
-  return isSame(
-    { ...before, report, heartbeat: heardOf(before) },
-    { ...now, report: repeated, heartbeat: heardOf(now) },
+  if (before.report === undefined || now?.report === undefined) return false;
+  const { reportedAt, instances } = before.report;
+  const repeated = { ...now.report, reportedAt, instances };
+  return (
+    isSame(
+      { ...before, heartbeat: heardOf(before) },
+      { ...now, heartbeat: heardOf(now), report: repeated },
+    ) && areAlike(before, now.report, watched)
   );
 }
 
 const heardOf = (host: HostView) => ({ ...appliedBy(host), agent: addressee(host) });
 
-/** A report without what no plan with these watched fleets tells of what is ordered to run. */
-function decisive({ report, orders }: HostView, watched: Watched): Report | undefined {
-  if (report === undefined) return undefined;
+/** True where no plan that watches these fleets tells what is there now from what was before. */
+function areAlike({ report, orders }: HostView, now: Report, watched: Watched): boolean {
+  if (report?.instances.length !== now.instances.length) return false;
+  const differing = report.instances.flatMap((one, at) => {
+    const other = now.instances[at];
+    return other === undefined || isSame(one, other) ? [] : [[one, other] as const];
+  });
+  if (differing.length === 0) return true;
   const toRun = new Set<string>();
   for (const { name, incarnation, desired } of orders?.instances ?? []) {
     if (desired === "run") toRun.add(runtimeName(name, incarnation));
   }
-  const instances = report.instances.map((one) => {
-    if (!toRun.has(runtimeName(one.name, one.incarnation))) return one;
-    return watched.has(one.fleet) ? withoutBlemish(one) : withoutFortune(one);
+  return differing.every(([one, other]) => {
+    if (!toRun.has(runtimeName(one.name, one.incarnation))) return false;
+    const decisive = watched.has(one.fleet) ? withoutBlemish : withoutFortune;
+    return isSame(decisive(one), decisive(other));
   });
-  return { ...report, instances };
 }
 
 /** What is wrong with it matters only where it is not ready. */
