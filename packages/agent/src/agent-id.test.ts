@@ -87,6 +87,18 @@ test("who was replaced goes on by the orders that it has, and tells nobody of it
   expect(world.report()).toMatchObject({ generation: 3 });
 });
 
+test("where there are none any more, nobody is another machine", async () => {
+  await using world = new AgentWorld();
+  await orderOther(world);
+  world.start();
+  await world.clock.advance(3_000);
+  expect(await isAnswering(world)).toBe(false);
+  world.forget();
+  await world.clock.advance(31_000);
+  expect(await isAnswering(world)).toBe(true);
+  expect(world.report()).toMatchObject({ agent: AGENT, generation: 0 });
+});
+
 test("what is to stop in isolation stops on a machine that was replaced", async () => {
   await using world = new AgentWorld();
   await world.order([{}], { onIsolation: "stop" });

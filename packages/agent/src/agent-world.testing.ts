@@ -234,6 +234,11 @@ export class AgentWorld implements AsyncDisposable {
     this.#memory.reconnect(`host/${HOST}`);
   }
 
+  /** The store loses all that it has. */
+  forget(): void {
+    this.#memory.loseControl(undefined);
+  }
+
   /** The states of everything on the host, as they truly are. */
   states(): Readonly<Record<string, string>> {
     return Object.fromEntries(

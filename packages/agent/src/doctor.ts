@@ -145,7 +145,7 @@ async function examineName(
   try {
     const orders = await store.readOrders(AbortSignal.timeout(CHECK_TIMEOUT_MS));
     const id = await keptAgentId(stateDir);
-    const own = `this is agent ${id ?? "that has not been started yet"}`;
+    const own = id === undefined ? "this agent was never started" : `this is agent ${id}`;
     if (orders?.agent === undefined || orders.agent === id) {
       return { check, status: "ok", detail: `${host}; ${own}`, remedy: undefined };
     }

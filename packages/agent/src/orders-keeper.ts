@@ -29,7 +29,10 @@ export type OrdersKeeperOptions = {
   readonly log: Log;
   readonly metrics: AgentMetrics;
   readonly events: EventLog;
-  /** Called when other orders are in force, and when they are on disk later than that. */
+  /**
+   * Called when other orders are in force, and when they are on disk later than that; also where
+   * this machine is the host again without any.
+   */
   readonly onChange: () => void;
   /** Called when this machine is the host, as far as it knows; the signal fires once it is not. */
   readonly onHost: (asHost: AbortSignal) => void;
@@ -60,7 +63,7 @@ export class OrdersKeeper {
     return this.#kept;
   }
 
-  /** False where the last orders that were read are for another machine of this name. */
+  /** False while the orders that are stored are for another machine of this name. */
   get isHost(): boolean {
     return this.#asHost !== undefined;
   }
@@ -119,7 +122,8 @@ export class OrdersKeeper {
     const deadline = { clock, ms: READ_TIMEOUT_MS, signal, doing: "reading orders" };
     try {
       const incoming = await withDeadline(deadline, (limited) => store.readOrders(limited));
-      if (incoming !== undefined) await this.#consider(incoming, signal);
+      if (incoming === undefined) this.#regain(signal);
+      else await this.#consider(incoming, signal);
       if (!this.#isReadable) log.info("orders can be read");
       this.#isReadable = true;
       return true;
@@ -139,6 +143,8 @@ export class OrdersKeeper {
       case "same":
         return;
       case "refused":
+        // A restore left the host out, whichever machine that was.
+        if (agent === undefined) this.#regain(signal);
         return this.#refuse(incoming, acceptance.reason);
       case "foreign":
         this.#setHost(false, signal);
@@ -173,6 +179,13 @@ export class OrdersKeeper {
       reason: "OrdersRefused",
       text: `orders of epoch ${epoch}, generation ${generation} were refused: ${reason}`,
     });
+  }
+
+  /** None are for another machine any more, as where the control state was lost. */
+  #regain(signal: AbortSignal): void {
+    if (this.isHost) return;
+    this.#setHost(true, signal);
+    this.#options.onChange();
   }
 
   #setHost(isHost: boolean, signal: AbortSignal): void {
