@@ -2,8 +2,9 @@
  * The control state as oracles judge by it: what the store holds; and where that was lost, what it
  * held before, since hosts go by it until a restore.
  */
-import type { ClusterExport, HostName, Report } from "@evm/fleet";
+import type { ClusterExport, HostName, HostRecord, Report } from "@evm/fleet";
 import type { ControlState, CoordinatorStore, MemoryStore } from "@evm/store";
+import { NEVER } from "./link.ts";
 import type { Restore } from "./oracles/truth.ts";
 
 export class ControlTruth {
@@ -47,6 +48,11 @@ export class ControlTruth {
 
   watch(wake: () => void, signal: AbortSignal): void {
     this.#store.watch(wake, signal);
+  }
+
+  /** What an operator says of a host, whom every coordinator is deaf to or not. */
+  async putHost(record: HostRecord, revision: number): Promise<void> {
+    await this.#store.putHost(record, revision, NEVER);
   }
 
   /** @param backup what is there instead; undefined: nothing, of reports neither */

@@ -12,6 +12,12 @@ export class Disk {
     this.#onWrite = onWrite;
   }
 
+  /** Everything on it is gone. */
+  wipe(): void {
+    this.#files.clear();
+    this.#onWrite();
+  }
+
   file(name: string): Uint8Array | undefined {
     return this.#files.get(name);
   }

@@ -99,6 +99,15 @@ export const EPISODES = {
     }),
 } as const satisfies Readonly<Record<string, Draw>>;
 
+/** A host's machine is replaced by another, which bears its name. */
+export const replacement: Draw = (world, random) =>
+  onHost(world, random, (host) => ({
+    what: `${host.address} is replaced`,
+    begin: () => host.replace(),
+    end: () => host.start(),
+    lengthMs: LONG_MS,
+  }));
+
 const LIES: readonly Lie[] = ["omits", "invents", "late"];
 
 function onHost(

@@ -4,7 +4,7 @@
  */
 import { CONDITIONS, type Condition, calmDown, LASTING, spells } from "./conditions.ts";
 import { ControlLoss } from "./control-loss.ts";
-import { type Draw, EPISODES, type Episode } from "./episodes.ts";
+import { type Draw, EPISODES, type Episode, replacement } from "./episodes.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { World } from "./world.ts";
 
@@ -16,12 +16,15 @@ const EPISODE_MS = [200, 20_000] as const;
 const USUAL_LEASE_MS = 6_000;
 /** The loss of all that coordinators know. */
 const CONTROL_LOSS = "forgetControl";
+/** The loss of a host's machine, disk and all. */
+const REPLACEMENT = "replaceMachine";
 
 /** Every kind of fault. */
 export const FAULT_KINDS: readonly string[] = [
   ...Object.keys(CONDITIONS),
   ...Object.keys(EPISODES),
   CONTROL_LOSS,
+  REPLACEMENT,
 ];
 
 export type FaultOptions = {
@@ -30,6 +33,7 @@ export type FaultOptions = {
   /** What coordinators grant: faults are about as long. */
   readonly leaseMs: number;
   readonly controlLossRate: number;
+  readonly replacementRate: number;
   /** True where lasting faults come and go. */
   readonly hasSpells: boolean;
   /** The only kinds that may be switched on; undefined: any. */
@@ -77,7 +81,9 @@ export class Faults {
       const random = this.#drawn(kind);
       if (random !== undefined) this.#begin(kind, draw, random);
     }
-    const { gapMs, leaseMs, controlLossRate } = this.#options;
+    const { gapMs, leaseMs, controlLossRate, replacementRate } = this.#options;
+    const replacing = this.#drawn(REPLACEMENT, replacementRate);
+    if (replacing !== undefined) this.#begin(REPLACEMENT, replacement, replacing);
     const random = this.#drawn(CONTROL_LOSS, controlLossRate);
     if (random === undefined) return;
     const between = [4 * gapMs[0], 2 * gapMs[1]] as const;

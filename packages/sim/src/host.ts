@@ -63,6 +63,8 @@ export class SimulatedHost {
   readonly #options: HostOptions;
   #process: SimulatedProcess | undefined;
   #lives = 0;
+  /** How often it was set up anew: another machine, that bears the same name. */
+  #machines = 1;
   /** When its agent last began anew, and when it last thawed. */
   #startedAtMs = 0;
   #thawedAtMs = Number.NEGATIVE_INFINITY;
@@ -87,9 +89,9 @@ export class SimulatedHost {
     this.runtime.onChange(onChange, NEVER);
   }
 
-  /** As its disk outlives every agent. */
+  /** Outlives every agent, as its disk does. */
   get agentId(): AgentId {
-    const id = `agent-${this.name}`;
+    const id = `agent-${this.name}-${this.#machines}`;
     if (isAgentId(id)) return id;
     throw new Error(`bad id of an agent: ${id}`);
   }
@@ -156,6 +158,14 @@ export class SimulatedHost {
   losePower(): void {
     this.kill();
     for (const one of this.running()) this.runtime.crash(one);
+  }
+
+  /** Another machine takes its place, under its name, once that is started: nothing is left. */
+  replace(): void {
+    this.losePower();
+    this.#machines += 1;
+    this.disk.wipe();
+    this.runtime.wipe();
   }
 
   /** What truly runs here. */

@@ -7,7 +7,7 @@ export type Mutation = {
   /** The oracle that is to catch it. */
   readonly invariant: string;
   /** In which worlds it shows. */
-  readonly scenario?: "small" | "row" | "loss" | "surge";
+  readonly scenario?: "small" | "row" | "loss" | "surge" | "replaced";
   /** A seed that catches it; others may as well. */
   readonly seed: number;
   readonly patches: readonly Patch[];

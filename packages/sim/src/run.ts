@@ -131,6 +131,7 @@ async function rest(world: World, restMs: number): Promise<void> {
   const beganMs = world.timeline.nowMs;
   for (;;) {
     const nowMs = world.timeline.nowMs;
+    await world.confirmReplaced();
     await world.runUntil(nowMs + REST_LOOK_MS);
     if (world.violations.length > 0) return;
     const waiting = world.waiting();

@@ -19,6 +19,8 @@ export type Scenario = {
   readonly gapMs: readonly [least: number, most: number];
   /** How likely a seed loses the control state: rare, for all else waits until it is restored. */
   readonly controlLossRate: number;
+  /** How likely a seed replaces machines, with all that they had, by others of their name. */
+  readonly replacementRate: number;
   /** True where lasting faults come and go, as bad weather does. */
   readonly hasSpells: boolean;
   /** Between two things that operators do. */
@@ -36,6 +38,7 @@ const REST_MS = 300_000;
 const COMMON = {
   leaseMs: 6_000,
   controlLossRate: 0.12,
+  replacementRate: 0,
   hasSpells: false,
   maxSurge: 0,
 } as const satisfies Partial<Scenario>;
@@ -78,6 +81,8 @@ export const SCENARIOS = {
   surge: { ...SMALL, name: "surge", maxSurge: 2 },
   /** The same, where the control state is always lost. */
   loss: { ...SMALL, name: "loss", controlLossRate: 1 },
+  /** The same, where machines are replaced; what coordinators know is never lost with them. */
+  replaced: { ...SMALL, name: "replaced", replacementRate: 1, controlLossRate: 0 },
   /** Enough hosts that it matters how many are silent at once. */
   row: {
     ...COMMON,

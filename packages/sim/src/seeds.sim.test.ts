@@ -72,6 +72,7 @@ const BUDGETS = [
   { scenario: "small", minSeeds: 60, seeds: 1_500, minutes: isCi ? 1 : 0.2 },
   { scenario: "loss", minSeeds: 30, seeds: 400, minutes: isCi ? 0.75 : 0.2 },
   { scenario: "row", minSeeds: 10, seeds: 250, minutes: isCi ? 0.75 : 0.2 },
+  { scenario: "replaced", minSeeds: 10, seeds: 250, minutes: isCi ? 0.5 : 0.2 },
   { scenario: "rack", minSeeds: 2, seeds: 4, minutes: isCi ? 1 : 0.2 },
   // A day each: of 504 hours of the whole rack what these minutes hold, and the days then begun.
   { scenario: "day", minSeeds: 2, seeds: 21, minutes: isCi ? 8 : 0.2 },

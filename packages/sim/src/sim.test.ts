@@ -129,7 +129,10 @@ describe("a failing seed", () => {
 
 test.each([
   ["--only flood --seeds 1", /--only flood: expected some of .*cut/],
-  ["--scenario huge --seeds 1", /--scenario huge: expected one of small, surge, loss, row, rack/],
+  [
+    "--scenario huge --seeds 1",
+    /--scenario huge: expected one of small, surge, loss, replaced, row, rack/,
+  ],
   ["--seeds many", /--seeds many: expected a number above 0/],
 ])("%s is refused, and it is said why", (text, message) => {
   expect(() => parseCommandLine(text.split(" "))).toThrow(message);

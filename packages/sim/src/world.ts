@@ -189,6 +189,19 @@ export class World {
     return leader && leader.commit.atMs - this.network.heardAtMs(host, leader.address);
   }
 
+  /** An operator says of machines that were replaced what the brake does not believe: see 0009. */
+  async confirmReplaced(): Promise<void> {
+    const hosts = this.#leaders().at(0)?.picture().snapshot.hosts ?? [];
+    for (const { name, admin, liveness, rival, report } of hosts) {
+      if (liveness !== "silent" || rival === undefined) continue;
+      const confirmedLost = report?.reportedAt ?? 0;
+      const known = this.controlTruth.control().hosts.get(name);
+      if (known?.value.confirmedLost === confirmedLost) continue;
+      this.trace.add(`operator says that ${name} is lost`);
+      await this.controlTruth.putHost({ name, admin, confirmedLost }, known?.revision ?? 0);
+    }
+  }
+
   #leader(): SimulatedNode | undefined {
     const { leader } = this.controlTruth.control().epoch;
     return this.nodes.find(({ id }) => id === leader);

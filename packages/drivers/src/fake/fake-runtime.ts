@@ -90,6 +90,12 @@ export class FakeRuntime {
     this.#end(this.#require(ref, "crashing"), "failure", "killed from outside");
   }
 
+  /** Everything is gone, as where a machine is set up anew. */
+  wipe(): void {
+    this.#entries.clear();
+    this.#changed();
+  }
+
   /** The readiness of a running incarnation shows, or no longer does. */
   setReady(ref: InstanceRef, isReady: boolean): void {
     const entry = this.#require(ref, "changing readiness");

@@ -33,6 +33,19 @@ export const AGENT_MUTATIONS: readonly Mutation[] = [
     ],
   },
   {
+    name: "an agent obeys orders for another machine",
+    invariant: "I5",
+    scenario: "replaced",
+    seed: 44,
+    patches: [
+      replaced(
+        "fleet/src/accept-orders.ts",
+        "const isForeign = incoming.agent !== agent;",
+        "const isForeign = incoming.agent !== agent && agent === undefined;",
+      ),
+    ],
+  },
+  {
     name: "an agent discards what it is to stop",
     invariant: "I4",
     seed: 3,

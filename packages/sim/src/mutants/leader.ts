@@ -111,6 +111,19 @@ export const LEADER_MUTATIONS: readonly Mutation[] = [
     patches: [replaced("coordinator/src/coordinator.ts", "this.#writtenOff.has(host) || ", "")],
   },
   {
+    name: "a machine that bears a host's name is heard as the host",
+    invariant: "I7",
+    scenario: "replaced",
+    seed: 2,
+    patches: [
+      replaced(
+        "coordinator/src/coordinator.ts",
+        "if (!this.#namesakes.isHost(heartbeat, known, nowMs)) return undefined;",
+        "this.#namesakes.isHost(heartbeat, known, nowMs);",
+      ),
+    ],
+  },
+  {
     name: "a plan is kept although a host reports otherwise",
     invariant: "I7",
     seed: 10,

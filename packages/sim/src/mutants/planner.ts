@@ -4,6 +4,19 @@ import { replaced, without } from "./patches.ts";
 
 export const PLANNER_MUTATIONS: readonly Mutation[] = [
   {
+    name: "another machine is given a host's orders while the first is not lost",
+    invariant: "check",
+    scenario: "replaced",
+    seed: 2,
+    patches: [
+      replaced(
+        "fleet/src/addressee.ts",
+        'if (liveness === "lost" && rival !== undefined) return rival;',
+        'if (liveness !== "unknown" && rival !== undefined) return rival;',
+      ),
+    ],
+  },
+  {
     name: "older incarnations are not superseded",
     invariant: "I1",
     seed: 17,

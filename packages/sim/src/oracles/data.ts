@@ -45,9 +45,11 @@ export function data(): Oracle {
 
   /** Once its driver left one out, its discard counted as done, and the order for it as obeyed. */
   function gone({ changes, nowMs }: Truth): readonly string[] {
-    return changes.hosts.flatMap(({ name, instances, excuses }) => {
+    return changes.hosts.flatMap(({ name, instances, excuses, accepted }) => {
       const before = held.get(name) ?? [];
       held.set(name, instances);
+      // It is another machine: what the one before had is gone with its disk, orders and all.
+      if (accepted === undefined) return [];
       return withoutSame(before, instances).flatMap((one) => {
         const place = `${keyOf(one)} on ${name}`;
         const isThere = instances.some((other) => isSameIncarnation(one, other));

@@ -49,7 +49,8 @@ export function succession(): Oracle {
       const before = accepted.get(name);
       if (now === undefined || now === before) continue;
       accepted.set(name, now);
-      if (before !== undefined && isBackwards(before, now)) {
+      // Another machine of the name has accepted none before.
+      if (before !== undefined && before.agent === now.agent && isBackwards(before, now)) {
         found.push(`${name} accepted ${describe(now)} after ${describe(before)}`);
       }
     }
