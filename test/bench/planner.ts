@@ -231,6 +231,7 @@ function hostViews(count: number, memoryMib = 65_536): readonly HostView[] {
       heartbeat: undefined,
       orders: undefined,
       rival: undefined,
+      successor: undefined,
       report: {
         host: name,
         agent: parsed(`agent-${at}`, isAgentId),

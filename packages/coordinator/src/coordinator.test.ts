@@ -289,6 +289,7 @@ test("a second machine of one name gets no lease, and succeeds one that is lost"
   expect(await events(store, "HostNameTaken")).toHaveLength(1);
   expect(await leader.registry.metrics()).toContain("evm_refused_machines 1");
 
+  await using _other = await startHost({ store }, "h2", "ready", clock);
   await first[Symbol.asyncDispose]();
   let silentMs = 0;
   for (; orders()?.agent !== twin && silentMs < 30_000; silentMs += 500) {
@@ -303,5 +304,6 @@ test("a second machine of one name gets no lease, and succeeds one that is lost"
   await clock.advance(SECOND_MS);
   expect(await beat()).toMatchObject({ leaseMs: 6_000 });
   expect(await events(store, "HostReplaced")).toHaveLength(1);
+  expect([runs(store), await events(store, "HostLost")]).toEqual([["h1: 1"], []]);
   expect(leader.coordinator.doubts()).toEqual([]);
 });

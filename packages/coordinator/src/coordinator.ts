@@ -245,7 +245,7 @@ export class Coordinator {
     this.#hostNews.observe(picture.snapshot);
     const askedAtMs = clock.monotonicMs();
     const lost = picture.snapshot.hosts
-      .filter(({ liveness }) => liveness === "lost")
+      .filter(({ liveness, successor }) => liveness === "lost" || successor !== undefined)
       .map(({ name }) => name);
     this.#writtenOff = new Set([...this.#writtenOff, ...lost]);
     const outcome = await this.#planner.pass(picture, signal);

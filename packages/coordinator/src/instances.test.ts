@@ -13,6 +13,7 @@ const hostOf = (liveness: HostView["liveness"]): HostView => ({
   heartbeat: undefined,
   orders: undefined,
   rival: undefined,
+  successor: undefined,
   report: {
     ...{
       host: "h1" as HostName,

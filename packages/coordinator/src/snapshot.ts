@@ -69,14 +69,16 @@ function silenced(
   const known = new Map(before.map((view) => [view.name, view]));
   return views.map((view) => {
     if (!held.has(view.name)) return view;
-    const now = { ...view, liveness: "silent" } as const;
+    const now = { ...view, liveness: "silent", successor: undefined } as const;
     const last = known.get(view.name);
     return last !== undefined && isSameView(last, now) ? last : now;
   });
 }
 
 const withoutLoss = (host: HostView): HostView =>
-  host.liveness === "lost" ? { ...host, liveness: "unknown" } : host;
+  host.liveness === "lost" || host.successor !== undefined
+    ? { ...host, liveness: "unknown", successor: undefined }
+    : host;
 
 const LIVENESS = {
   up: "up",
@@ -105,7 +107,9 @@ function hostSigns(
     const isOwn = stored !== undefined && speaksFor(stored, orders, heartbeat?.agent);
     const report = isOwn ? stored : undefined;
     const rival = rivals.get(name);
-    const now: HostView = { name, admin, liveness, report, heartbeat, orders, rival };
+    const successor = liveness === "lost" ? rival : undefined;
+    const seen = { name, admin, report, heartbeat, orders, rival, successor };
+    const now: HostView = { ...seen, liveness: successor === undefined ? liveness : "unknown" };
     const last = before.get(name);
     const view = last !== undefined && isSameView(last.view, now) ? last.view : now;
     const isConfirmedLost =
@@ -132,4 +136,5 @@ const isSameView = (a: HostView, b: HostView): boolean =>
   a.report === b.report &&
   a.heartbeat === b.heartbeat &&
   a.orders === b.orders &&
-  a.rival === b.rival;
+  a.rival === b.rival &&
+  a.successor === b.successor;

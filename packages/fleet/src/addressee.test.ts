@@ -39,7 +39,7 @@ test("orders are for the machine that reports, or was heard last where both are 
   expect(plan(aHost("h1")).orders).toMatchObject([{ host: "h1", agent: OWN }]);
 });
 
-test("they stay with it, whoever else is heard, unless it is lost", () => {
+test("they stay with it, whoever else is heard", () => {
   for (const liveness of ["up", "unknown", "silent"] as const) {
     const heartbeat = { agent: TWIN, epoch: 0, generation: 0 };
     expect(addressee(twins({ liveness, heartbeat }))).toBe(OWN);
@@ -47,10 +47,13 @@ test("they stay with it, whoever else is heard, unless it is lost", () => {
   }
 });
 
-test("once it is lost, all that it was to do is ordered to the other, as it stands", () => {
-  const [orders] = plan(twins({ liveness: "lost" })).orders;
-  expect(orders).toMatchObject({ agent: TWIN, generation: 2, instances: [anEntry()] });
-  expect(plan(twins({ liveness: "lost", rival: undefined })).orders).toEqual([]);
+test("a successor is given what was ordered, as it stands; nothing begins elsewhere", () => {
+  const host = twins({ liveness: "unknown", successor: TWIN });
+  const snapshot = aSnapshot([aFleet()], [host, aHost("h2")]);
+  const { orders } = reconcile(snapshot);
+  expect(check(snapshot, reconcile(snapshot))).toEqual([]);
+  expect(orders).toMatchObject([{ agent: TWIN, generation: 2, instances: [anEntry()] }]);
+  expect(orders).toHaveLength(1);
 });
 
 test("a host that was never ordered anything is, once another machine bears its name", () => {

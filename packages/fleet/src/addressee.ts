@@ -2,7 +2,7 @@
  * Which of the machines that bear one host name is the host. Clones of one machine's image may, and
  * so may a machine that was set up anew. The orders say for which of them they are (it alone obeys
  * them, is heard, and gets a lease), and as every write of orders is fenced, all leaders agree on
- * it. Another gets them only once that one is lost: by then its leases have ended.
+ * it. Another gets them only once that one would be lost: by then its leases have ended.
  */
 import type { AppliedBy } from "./control.ts";
 import type { AgentId } from "./ids.ts";
@@ -12,9 +12,8 @@ import type { HostView } from "./snapshot.ts";
 
 /** Whom orders that are written now are for; undefined where nobody was heard of. */
 export function addressee(view: HostView): AgentId | undefined {
-  const { liveness, orders, heartbeat, report, rival } = view;
-  if (liveness === "lost" && rival !== undefined) return rival;
-  return orders?.agent ?? heartbeat?.agent ?? report?.agent;
+  const { orders, heartbeat, report, successor } = view;
+  return successor ?? orders?.agent ?? heartbeat?.agent ?? report?.agent;
 }
 
 /**

@@ -189,9 +189,9 @@ const cases: readonly Case[] = [
     planOf(next("h1", [anEntry()], { agent: agentOf("twin") })),
   ],
   [
-    "what a lost machine has is ordered to one that nobody heard",
+    "what a lost machine has is ordered to one that is not its successor",
     "I2",
-    snapshotOf([aFleet()], twins({ liveness: "lost", rival: undefined })),
+    snapshotOf([aFleet()], twins({ liveness: "lost" })),
     planOf(next("h1", [anEntry()], { agent: agentOf("twin") })),
   ],
   [

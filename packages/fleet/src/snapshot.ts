@@ -44,6 +44,11 @@ export type HostView = {
   readonly orders: Orders | undefined;
   /** Another machine that bears the host's name, heard and refused: see `addressee`. */
   readonly rival: AgentId | undefined;
+  /**
+   * That one, where the host would be lost but for it: it is given what was ordered, as it stands,
+   * and nothing of that begins elsewhere. The host is `unknown` until it is heard as the host.
+   */
+  readonly successor: AgentId | undefined;
 };
 
 /** How far a host's capacity may be promised, per resource, as a factor ≥ 1. */

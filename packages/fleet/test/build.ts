@@ -144,6 +144,7 @@ export function aHost(
     heartbeat: undefined,
     orders: undefined,
     rival: undefined,
+    successor: undefined,
     ...over,
   };
 }

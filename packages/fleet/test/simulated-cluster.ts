@@ -79,6 +79,7 @@ export class SimulatedCluster {
         heartbeat: undefined,
         orders: this.orders.get(name),
         rival: undefined,
+        successor: undefined,
       })),
     };
   }

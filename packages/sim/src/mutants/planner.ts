@@ -11,8 +11,8 @@ export const PLANNER_MUTATIONS: readonly Mutation[] = [
     patches: [
       replaced(
         "fleet/src/addressee.ts",
-        'if (liveness === "lost" && rival !== undefined) return rival;',
-        'if (liveness !== "unknown" && rival !== undefined) return rival;',
+        "return successor ?? orders?.agent",
+        "return view.rival ?? successor ?? orders?.agent",
       ),
     ],
   },
