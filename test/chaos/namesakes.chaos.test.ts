@@ -46,6 +46,10 @@ describeIf([root, docker, natsServer, wallClock], "two machines of one name", ()
       .flatMap((one) => (one.host === host.name ? [one.instance] : []))
       .sort();
 
+  /** Changes with every start. */
+  const webOn = (host: HostNode): readonly number[] =>
+    eye.alive().flatMap((one) => (one.host === host.name && one.fleet === "web" ? one.pid : []));
+
   const all = ["data", "exam", "web"].flatMap((fleet) => [`${fleet}-0000`, `${fleet}-0001`]);
 
   test("exactly one runs what is ordered, and a person is told of the other", async () => {
@@ -102,5 +106,26 @@ describeIf([root, docker, natsServer, wallClock], "two machines of one name", ()
     await delay(QUIET_MS);
     expect(instancesOn(second)).toEqual(all);
     expect(instancesOn(first).filter((name) => !name.startsWith("web"))).toEqual([]);
+  });
+
+  test("a machine whose agent lost its files adopts what it runs", async () => {
+    await first.machine.powerOff();
+    const web = webOn(second);
+    const { agent, machine } = second;
+    await agent.kill();
+    await machine.run("rm", "-rf", `${machine.disk}/agent`);
+    await agent.start();
+    const isTakenIn = async () => {
+      const events = await evm.ok(["events", "-n", "1000"]);
+      return events.match(/HostReplaced/g)?.length === 2 ? true : undefined;
+    };
+    await eventually("it is the host again", isTakenIn, { patienceMs: TAKEOVER_PATIENCE_MS });
+    await delay(QUIET_MS);
+    expect(webOn(second)).toEqual(web);
+    // What needs a lease was started again when there was one, as it stood.
+    const instances = await evm.instances();
+    expect(instances.map(({ phase, incarnation }) => [phase, incarnation])).toEqual(
+      all.map(() => ["PHASE_READY", 1]),
+    );
   });
 });
