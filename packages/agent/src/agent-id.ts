@@ -39,5 +39,6 @@ export async function loadAgentId(stateDir: StateDir, newId: () => string): Prom
 function parseAgentId(text: string): AgentId {
   const id = text.trim();
   if (isAgentId(id)) return id;
-  throw new Error(`${AGENT_ID_FILE} in the state directory: "${id}" is no id of an agent`);
+  const problem = `${AGENT_ID_FILE} in the state directory: "${id}" is no id of an agent`;
+  throw new Error(`${problem}; without the file this is another machine from now on`);
 }

@@ -75,7 +75,7 @@ export class Coordinator {
   /** Which orders each host goes by, as last heard; replaced whenever that changes. */
   #heartbeats: ReadonlyMap<HostName, AppliedBy> = new Map();
   readonly #hostNews: HostNews;
-  /** The plan that the metrics tell of, and since when they do. */
+  /** What the metrics tell of, and when that was last looked at. */
   #observed: { readonly picture: Picture; readonly atMs: number } | undefined;
   /**
    * Hosts that were taken for lost by any pass since the last of which it is known what it wrote:
