@@ -8,12 +8,21 @@ const file = (
   name: "a.test.ts",
   status,
   message: status === "failed" ? "no such module" : "",
-  assertionResults: tests.map(([fullName, status]) => ({ fullName, status })),
+  assertionResults: tests.map(([fullName, status]) => ({
+    fullName,
+    status,
+    failureMessages:
+      status === "failed" ? ["Error: not so:\n  [\n    1\n  ]\n    at a.test.ts:3:9"] : [],
+  })),
 });
 
-test("counts what passed and names what failed", () => {
+test("counts what passed and names what failed, and why", () => {
   const report = { testResults: [file("failed", ["one", "passed"], ["two", "failed"])] };
-  expect(judge(report)).toEqual({ passed: 1, failures: ["a.test.ts: two"], skips: [] });
+  expect(judge(report)).toEqual({
+    passed: 1,
+    failures: ["a.test.ts: two: Error: not so: [ 1 ]"],
+    skips: [],
+  });
 });
 
 test("a file that could not be loaded is a failure", () => {

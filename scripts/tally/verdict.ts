@@ -10,6 +10,8 @@ export interface Report {
       /** The names of its suites and its own. */
       readonly fullName: string;
       readonly status: string;
+      /** What was wrong, each with its stack; empty where nothing was. */
+      readonly failureMessages: readonly string[];
     }[];
   }[];
 }
@@ -26,11 +28,18 @@ export interface Verdict {
 /** What the name of a skipped test holds if the skip is permitted; see test/support/requires.ts. */
 const PERMITTED = "cannot run here:";
 
+/** Of what is told of a failure, in characters: the rest stands in the report. */
+const MAX_REASON = 800;
+
 /** Judges the tests of a report; undefined stands for a run that wrote none. */
 export function judge(report: Report | undefined): Verdict {
   if (report === undefined) return { passed: 0, failures: ["the tests left no report"], skips: [] };
   const tests = report.testResults.flatMap(({ name: file, assertionResults }) =>
-    assertionResults.map(({ fullName, status }) => ({ name: `${file}: ${fullName}`, status })),
+    assertionResults.map(({ fullName, status, failureMessages }) => ({
+      name: `${file}: ${fullName}`,
+      status,
+      reasons: failureMessages.map(reasonOf),
+    })),
   );
   const broken = report.testResults
     .filter(({ status, assertionResults }) => status === "failed" && assertionResults.length === 0)
@@ -39,7 +48,9 @@ export function judge(report: Report | undefined): Verdict {
   return {
     passed: tests.filter(({ status }) => status === "passed").length,
     failures: [
-      ...tests.filter(({ status }) => status === "failed").map(({ name }) => name),
+      ...tests
+        .filter(({ status }) => status === "failed")
+        .map(({ name, reasons }) => [name, ...reasons].join(": ")),
       ...broken,
       ...skipped
         .filter(({ name }) => !name.includes(PERMITTED))
@@ -48,3 +59,10 @@ export function judge(report: Report | undefined): Verdict {
     skips: skipped.filter(({ name }) => name.includes(PERMITTED)).map(({ name }) => name),
   };
 }
+
+/** On one line, without the stack. */
+const reasonOf = (message: string): string =>
+  message
+    .replace(/\n\s+at [\s\S]*$/, "")
+    .replace(/\s+/g, " ")
+    .slice(0, MAX_REASON);

@@ -27,9 +27,13 @@ export async function eventually<T>(
     const found = await look();
     if (found !== undefined) return found;
     if (performance.now() > deadline) {
-      const now = JSON.stringify(await state?.(), undefined, 2);
+      const now = JSON.stringify(await state?.(), withBigInts, 2);
       throw new Error(`waited ${patienceMs / 1000} s in vain: ${what}; there is ${now}`);
     }
     await delay(intervalMs);
   }
 }
+
+/** Numbers of the API have 64 bits, which JSON does not write. */
+const withBigInts = (_key: string, value: unknown): unknown =>
+  typeof value === "bigint" ? String(value) : value;

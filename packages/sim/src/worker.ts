@@ -1,9 +1,9 @@
-/** Runs seeds in a thread of its own; where it is asked to, with a mistake in the programs. */
-import { parentPort, workerData } from "node:worker_threads";
+/** worker.ts [MUTATION]: runs the seeds that it is sent, with this mistake in the programs. */
 import { applyMutation, type Mutation } from "./mutation.ts";
 import type { Selection } from "./run.ts";
 
-const { mutation }: { readonly mutation: Mutation | undefined } = workerData;
+const [, , text] = process.argv;
+const mutation: Mutation | undefined = text === undefined ? undefined : JSON.parse(text);
 // Errors are made by the thousand, and a replay shows where: without stacks they take a third.
 Error.stackTraceLimit = 0;
 // Before any of the programs is loaded.
@@ -11,9 +11,9 @@ if (mutation !== undefined) applyMutation(mutation);
 const { createWorldMetrics, runSeed } = await import("./run.ts");
 
 const metrics = createWorldMetrics();
-parentPort?.on("message", async (selection: Selection) => {
-  const begun = process.threadCpuUsage();
+process.on("message", async (selection: Selection) => {
+  const begun = process.cpuUsage();
   const outcome = await runSeed({ ...selection, metrics });
-  const { user, system } = process.threadCpuUsage(begun);
-  parentPort?.postMessage({ ...outcome, cpuMs: (user + system) / 1000 });
+  const { user, system } = process.cpuUsage(begun);
+  process.send?.({ ...outcome, cpuMs: (user + system) / 1000 });
 });

@@ -16,7 +16,7 @@ import { checkSightings, type Excuse } from "./check-sightings.ts";
 import { Client, type FleetPolicy } from "./client.ts";
 import { describeOperation } from "./history.ts";
 import { Measurements } from "./measurements.ts";
-import { areStreamsCurrent } from "./nats-streams.ts";
+import { missingOfStreams } from "./nats-streams.ts";
 
 /** Where things break, and the fleets there that stay as they are, to be looked at meanwhile. */
 export type Scene = {
@@ -223,9 +223,11 @@ export class Chaos implements AsyncDisposable {
           (one.leader !== one.coordinator || one.hostsUp === world.hosts.length),
       );
       if (!isSound || statuses.length < world.coordinators.length) return undefined;
-      return (await areStreamsCurrent(world.nats)) ? true : undefined;
+      return (await missingOfStreams(world.nats)).length === 0 ? true : undefined;
     };
-    await eventually("all is calm", look, { state: () => client.statuses() });
+    await eventually("all is calm", look, {
+      state: async () => [...(await missingOfStreams(world.nats)), ...(await client.statuses())],
+    });
   }
 
   /** Ends all faults and all changes, waits until everything is as declared, and checks it all. */

@@ -21,19 +21,24 @@ export async function streamLeader(
   return undefined;
 }
 
-/** Whether every stream is led, and all servers have all of it: the next one may fail. */
-export async function areStreamsCurrent(nodes: readonly NatsNode[]): Promise<boolean> {
+/** What is missing until every stream is led and all servers have all of it: one may fail then. */
+export async function missingOfStreams(nodes: readonly NatsNode[]): Promise<readonly string[]> {
   const all = await Promise.all(nodes.map(streamsOf));
-  const names = new Set(all.flat().map(({ name }) => name));
+  const names = [...new Set(all.flat().map(({ name }) => name))];
+  if (names.length === 0) return ["any stream"];
   const led = nodes.flatMap(({ machine }, at) =>
     (all[at] ?? []).filter(({ cluster }) => cluster.leader === machine.name),
   );
-  const areSound = led.every(
-    ({ cluster }) =>
-      cluster.replicas?.length === nodes.length - 1 &&
-      cluster.replicas.every(({ current }) => current),
-  );
-  return names.size > 0 && led.length === names.size && areSound;
+  return names.flatMap((name) => {
+    const [own, another] = led.filter((stream) => stream.name === name);
+    if (own === undefined) return [`a leader of ${name}`];
+    if (another !== undefined) return [`the end of another leader of ${name}`];
+    const { replicas = [] } = own.cluster;
+    if (replicas.length !== nodes.length - 1) return [`replicas of ${name}`];
+    return replicas
+      .filter(({ current }) => !current)
+      .map((replica) => `of ${name} what is new: ${JSON.stringify(replica)}`);
+  });
 }
 
 /** None where the server does not answer. */
