@@ -150,6 +150,22 @@ test("a lost control state is rebuilt, orders as they are in force, and managed"
   expect(again.message).toMatch(/nothing to restore/);
 });
 
+test("where nothing is declared and nothing ordered to be, an export comes back as new", async () => {
+  await using cluster = await startCluster();
+  const { client, store } = cluster;
+  await using _h1 = await startHost(cluster, "h1");
+  await declare(store, "web", 1);
+  await until(store, () => running(store).length === 1);
+  const kept = await exported(cluster);
+  await client.unary(FleetService.method.deleteFleet, { name: "web" }, soon());
+  // Its orders stay, and say nothing.
+  await until(store, () => controlOf(store).fleets.size + running(store).length === 0);
+  expect(controlOf(store).orders.size).toBe(1);
+
+  await restore(cluster, kept);
+  await until(store, () => running(store).join() === "web-0000.100001 on h1");
+});
+
 test("hosts that do not answer are named; left out, another restore takes them in", async () => {
   const past = await aPast();
   await using cluster = await afterTheLoss(past, ["h1"]);

@@ -100,7 +100,8 @@ const appliedOf = (view: HostView | undefined): Applied =>
 function assertLost({ coordinator, store }: ApiContext): void {
   const { memory } = coordinator;
   const { fleets, images, orders } = store.control();
-  const isEmpty = fleets.size + images.size + orders.size === 0;
+  const isIdle = [...orders.values()].every(({ value }) => value.instances.length === 0);
+  const isEmpty = fleets.size + images.size === 0 && isIdle;
   if (isEmpty || memory.kind === "lost" || memory.estranged.size > 0) return;
   const text = "the control state knows what all hosts go by: there is nothing to restore";
   throw new RpcError("failedPrecondition", `restore: ${text}`);

@@ -88,7 +88,7 @@ export class ControlLoss {
     });
     timeline.after(inMs, () => {
       if (this.#isOver) return;
-      if (!controlTruth.isLost && this.#isTold(NOTHING)) this.#strike(backup ?? NOTHING);
+      if (!controlTruth.isLost && this.#world.isTold(NOTHING)) this.#strike(backup ?? NOTHING);
       this.#next();
     });
   }
@@ -106,20 +106,11 @@ export class ControlLoss {
     this.#noticedAtMs = timeline.nowMs + outageMs + random.between(0, MAX_UNNOTICED_MS);
     if (isOutage) network.setOutage("bus", true);
     if (isAll) world.loseControl(undefined);
-    else world.loseControl(isBackup && this.#isTold(backup) ? backup : NOTHING);
+    else world.loseControl(isBackup && world.isTold(backup) ? backup : NOTHING);
     const { revision } = world.controlTruth.stored();
     const what = isAll ? "all data" : "the control state";
     trace.add(`${what} is lost: at revision ${revision}, away for ${Math.round(outageMs)} ms`);
     if (isOutage) timeline.after(outageMs, () => network.setOutage("bus", false));
-  }
-
-  /** Where none are stored for a host, but are for others, it may be one from elsewhere. */
-  #isTold({ orders }: ControlState): boolean {
-    const reports = [...this.#world.controlTruth.reports().values()];
-    return reports.some(({ host, generation }) => {
-      const stored = orders.get(host)?.value.generation ?? (orders.size === 0 ? 0 : generation);
-      return generation > stored;
-    });
   }
 
   #goOn(): void {
@@ -171,7 +162,9 @@ export class ControlLoss {
       text = String(error);
     }
     trace.add(`operator hears of the restore: ${text}`);
-    const names = [...text.matchAll(/--without (\S+)/g)].flatMap(([, name]) => name ?? []);
+    const named = [...text.matchAll(/--without (\S+)/g)].flatMap(([, name]) => name ?? []);
+    // Of those that are left out it says nothing.
+    const names = named.length === 0 ? [] : [...named, ...without];
     const since = this.#silentSinceMs;
     this.#silentSinceMs = new Map(names.map((name) => [name, since.get(name) ?? begunMs]));
     if (this.#attemptedAtMs === begunMs) this.#attemptedAtMs = undefined;

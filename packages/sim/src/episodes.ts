@@ -99,11 +99,17 @@ export const EPISODES = {
     }),
 } as const satisfies Readonly<Record<string, Draw>>;
 
-/** A host's machine is replaced by another, which bears its name. */
+/**
+ * A host's machine is replaced by another, which bears its name. The last that tells of a control
+ * state that is lost stays: otherwise nobody can tell, see `ControlLoss`.
+ */
 export const replacement: Draw = (world, random) =>
   onHost(world, random, (host) => ({
     what: `${host.address} is replaced`,
-    begin: () => host.replace(),
+    begin: () => {
+      const { controlTruth } = world;
+      if (!controlTruth.isLost || world.isTold(controlTruth.stored(), host)) host.replace();
+    },
     end: () => host.start(),
     lengthMs: LONG_MS,
   }));

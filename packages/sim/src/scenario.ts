@@ -81,8 +81,8 @@ export const SCENARIOS = {
   surge: { ...SMALL, name: "surge", maxSurge: 2 },
   /** The same, where the control state is always lost. */
   loss: { ...SMALL, name: "loss", controlLossRate: 1 },
-  /** The same, where machines are replaced; what coordinators know is never lost with them. */
-  replaced: { ...SMALL, name: "replaced", replacementRate: 1, controlLossRate: 0 },
+  /** The same, where machines are replaced. */
+  replaced: { ...SMALL, name: "replaced", replacementRate: 1, controlLossRate: 0.3 },
   /** Enough hosts that it matters how many are silent at once. */
   row: {
     ...COMMON,

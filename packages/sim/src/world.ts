@@ -165,6 +165,22 @@ export class World {
     this.network.forgetOrders();
   }
 
+  /**
+   * Whether a host told, other than this one, that later orders were written than are there. Where
+   * none are stored for it, but are for others, it may be one from elsewhere.
+   */
+  isTold({ orders }: ControlState, without?: SimulatedHost): boolean {
+    const reports = this.controlTruth.reports();
+    return this.hosts.some((host) => {
+      const report = reports.get(host.name);
+      // What was replaced tells nothing any more.
+      if (host === without || report?.agent !== host.agentId) return false;
+      const { generation } = report;
+      const stored = orders.get(host.name)?.value.generation;
+      return generation > (stored ?? (orders.size === 0 ? 0 : generation));
+    });
+  }
+
   violate(invariant: string, text: string): void {
     this.violations.push(`${invariant}: ${text}`);
     this.trace.add(`VIOLATION ${invariant}: ${text}`);
