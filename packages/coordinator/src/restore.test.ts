@@ -150,7 +150,7 @@ test("a lost control state is rebuilt, orders as they are in force, and managed"
   expect(again.message).toMatch(/nothing to restore/);
 });
 
-test("where nothing is declared and nothing ordered to be, an export comes back as new", async () => {
+test("where nothing is declared or ordered to be, an export comes back as new", async () => {
   await using cluster = await startCluster();
   const { client, store } = cluster;
   await using _h1 = await startHost(cluster, "h1");
