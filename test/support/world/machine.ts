@@ -167,13 +167,16 @@ export class Machine implements AsyncDisposable {
     await this.powerOff();
   }
 
-  /** Gives it its cable. Always the same MAC, or the others would look for the old one a while. */
+  /**
+   * Gives it its cable. The one from before its power was lost goes by itself some time after that,
+   * maybe just now. Always the same MAC, or the others would look for the old one a while.
+   */
   async #connect(): Promise<void> {
     const own = `address 02:00:00:00:00:${this.#number.toString(16).padStart(2, "0")}`;
     await this.room.run(
       "sh",
       "-euc",
-      `ip link show ${this.name} >/dev/null 2>&1 && ip link delete ${this.name}
+      `ip link delete ${this.name} 2>/dev/null || :
        ip link add ${this.name} type veth peer name eth0 ${own} netns ${this.#firstPid}
        ip link set ${this.name} master switch up`,
     );
