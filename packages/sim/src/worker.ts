@@ -10,6 +10,8 @@ Error.stackTraceLimit = 0;
 if (mutation !== undefined) applyMutation(mutation);
 const { createWorldMetrics, runSeed } = await import("./run.ts");
 
+// Nobody waits for the seed that is under way.
+process.on("disconnect", () => process.exit());
 const metrics = createWorldMetrics();
 process.on("message", async (selection: Selection) => {
   const begun = process.cpuUsage();
