@@ -27,6 +27,8 @@ export type Scenario = {
   readonly pauseMs: readonly [least: number, most: number];
   /** How many extra instances an update may have, at most. */
   readonly maxSurge: number;
+  /** Between two restarts of what crashes again and again, at most. */
+  readonly maxBackoffMs: number;
 };
 
 /**
@@ -41,6 +43,7 @@ const COMMON = {
   replacementRate: 0,
   hasSpells: false,
   maxSurge: 0,
+  maxBackoffMs: 4_000,
 } as const satisfies Partial<Scenario>;
 
 /** As many faults as can be told apart: finds most in the least time. */
@@ -108,5 +111,7 @@ export const SCENARIOS = {
     gapMs: [1_200_000, 14_400_000],
     hasSpells: true,
     pauseMs: [300_000, 3_600_000],
+    // As by default: hours of a crash loop are as long as any, and show no more.
+    maxBackoffMs: 60_000,
   },
 } as const satisfies Readonly<Record<string, Scenario>>;

@@ -47,6 +47,7 @@ export type WorkloadOptions = {
   readonly pauseMs: readonly [least: number, most: number];
   /** Of one update. */
   readonly maxSurge: number;
+  readonly maxBackoffMs: number;
 };
 
 /** A write on its way: how to read its key, and what to say of it. */
@@ -170,7 +171,7 @@ export class Workload {
   }
 
   #newFleet(name: FleetName): FleetRecord {
-    const { random } = this.#options;
+    const { random, maxBackoffMs } = this.#options;
     const replicas = this.#replicas();
     return this.#record({
       name,
@@ -187,7 +188,7 @@ export class Workload {
         maxRestarts: 1_000,
         windowMs: 600_000,
         backoffMs: 500,
-        maxBackoffMs: 4_000,
+        maxBackoffMs,
       },
       update: this.#updatePolicy(replicas),
       onHostLoss: random.chance(0.7) ? "restart" : "wait",
