@@ -14,7 +14,6 @@ import type { HostStore } from "@evm/store";
 import { Disk } from "./disk.ts";
 import { DriverPort } from "./driver-port.ts";
 import { HostLink } from "./host-link.ts";
-import { NEVER } from "./link.ts";
 import { Machinery } from "./machinery.ts";
 import { hostAddress, type Network } from "./network.ts";
 import type { Excuse } from "./oracles/truth.ts";
@@ -46,6 +45,8 @@ export type HostOptions = {
   readonly onChange: () => void;
   /** Called where the agent ends by itself. */
   readonly onDefect: (text: string) => void;
+  /** Fires when the world ends. */
+  readonly over: AbortSignal;
 };
 
 export class SimulatedHost {
@@ -73,7 +74,7 @@ export class SimulatedHost {
     this.#options = options;
     this.name = options.name;
     this.capacity = options.capacity;
-    const { clock, onChange, network } = options;
+    const { clock, onChange, network, over } = options;
     this.disk = new Disk(onChange);
     const random = options.random.fork("runtime");
     this.runtime = new FakeRuntime({
@@ -86,7 +87,7 @@ export class SimulatedHost {
       }),
     });
     this.machinery = new Machinery(network.timeline, options.random.fork("lies"), onChange);
-    this.runtime.onChange(onChange, NEVER);
+    this.runtime.onChange(onChange, over);
   }
 
   /** Outlives every agent, as its disk does. */

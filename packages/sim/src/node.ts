@@ -4,7 +4,6 @@ import type { CoordinatorStore } from "@evm/store";
 import { runTogether } from "@evm/telemetry";
 import { CoordinatorLink } from "./coordinator-link.ts";
 import { Exports } from "./exports.ts";
-import { NEVER } from "./link.ts";
 import type { Network } from "./network.ts";
 import { SimulatedProcess } from "./process.ts";
 import type { SeededRandom } from "./seeded-random.ts";
@@ -33,6 +32,8 @@ export type NodeOptions = {
   readonly onDefect: (text: string) => void;
   /** Called when a restore was written. */
   readonly onRestored: () => void;
+  /** Fires when the world ends. */
+  readonly over: AbortSignal;
 };
 
 type Life = {
@@ -66,7 +67,7 @@ export class SimulatedNode {
     this.#hearing = new Streak(leaseMs / LISTENS_PER_LEASE + TOLERANCE_MS);
     // What is shorter leaves time for what was sent meanwhile.
     this.#running = new Streak(leaseMs / 2 + TOLERANCE_MS);
-    options.network.onChange(() => this.#listen(), NEVER);
+    options.network.onChange(() => this.#listen(), options.over);
   }
 
   /** Its name on the network. */

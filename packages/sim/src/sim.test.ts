@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
+import { queryObjects } from "node:v8";
 import { type FleetName, instanceName } from "@evm/fleet";
 import { describe, expect, test } from "vitest";
 import { commandLineOf, parseCommandLine } from "./command-line.ts";
@@ -9,6 +11,7 @@ import { createWorldMetrics, type RunOutcome, runSeed, type Selection } from "./
 import { SCENARIOS } from "./scenario.ts";
 import { shrink } from "./shrink.ts";
 import { Timeline } from "./timeline.ts";
+import { World } from "./world.ts";
 
 const metrics = createWorldMetrics();
 const whole = (seed: number): Selection => ({
@@ -39,6 +42,13 @@ test("where lasting faults pass, they come in spells, and all is well in between
   const lasting = faults.filter((line) => line.includes("all along"));
   expect(lasting.length).toBeGreaterThan(0);
   expect(lasting.every((line) => line.includes("fault drift"))).toBe(true);
+});
+
+test("what has run many seeds keeps none of their worlds", async () => {
+  for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) await runSeed({ ...whole(seed), metrics });
+  // What its last events have begun goes on until here.
+  await setImmediate();
+  expect(queryObjects(World, { format: "count" })).toBe(0);
 });
 
 test("another seed is another run", async () => {

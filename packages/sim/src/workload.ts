@@ -23,7 +23,6 @@ import {
 } from "@evm/fleet";
 import type { WriteOutcome } from "@evm/store";
 import type { CoordinatorLink } from "./coordinator-link.ts";
-import { NEVER } from "./link.ts";
 import type { Acknowledged, Acknowledgements } from "./oracles/acknowledged.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import type { World } from "./world.ts";
@@ -138,7 +137,7 @@ export class Workload {
       : { name: host, admin: name === undefined ? admin : "active", confirmedLost: undefined };
     return {
       what: `host ${host}`,
-      write: () => link.putHost(value, known.get(host)?.revision ?? 0, NEVER),
+      write: () => link.putHost(value, known.get(host)?.revision ?? 0, world.over),
       value,
       read: (control) => control.hosts.get(host),
       mayBeGone: false,
@@ -149,7 +148,7 @@ export class Workload {
   }
 
   #changeFleet(link: CoordinatorLink): Request | undefined {
-    const { random } = this.#options;
+    const { world, random } = this.#options;
     const { fleets } = link.control();
     const name = this.#names.find((one) => !fleets.has(one)) ?? random.pick(this.#names);
     if (name === undefined) return undefined;
@@ -158,7 +157,7 @@ export class Workload {
     if (value === undefined) return undefined;
     return {
       what: `fleet ${name}`,
-      write: () => link.putFleets([{ value, expectedRevision: before?.revision ?? 0 }], NEVER),
+      write: () => link.putFleets([{ value, expectedRevision: before?.revision ?? 0 }], world.over),
       value,
       read: (control) => control.fleets.get(name),
       mayBeGone: value.state === "deleting",

@@ -9,7 +9,6 @@ import { type Digest, type HostName, isHostName, type Resources, type Waiting } 
 import { type ControlState, createMemoryStore } from "@evm/store";
 import { ControlTruth } from "./control-truth.ts";
 import { SimulatedHost } from "./host.ts";
-import { NEVER } from "./link.ts";
 import { Network } from "./network.ts";
 import { SimulatedNode } from "./node.ts";
 import { Observer } from "./observer.ts";
@@ -59,6 +58,7 @@ export class World {
   readonly #oracles: readonly Oracle[];
   readonly #steady: readonly Oracle[];
   readonly #teller: Teller;
+  readonly #over = new AbortController();
   /** What leaders decided on that was looked at already. */
   #explained: unknown;
   readonly #fullLookMs: number;
@@ -94,6 +94,7 @@ export class World {
     this.controlTruth = new ControlTruth(memory);
     const { controlTruth } = this;
     const { clock } = new SimulatedProcess(timeline, { clockRate: 1, wallOffsetMs: 0 });
+    const { over } = this;
     const onDefect = (text: string) => this.violate("defect", text);
     this.hosts = hostNames(options.hosts).map((name) => {
       const host: SimulatedHost = new SimulatedHost({
@@ -108,6 +109,7 @@ export class World {
         isFailing: (template) => this.failing.has(template),
         onChange: () => this.#observer.hostChanged(host),
         onDefect,
+        over,
       });
       return host;
     });
@@ -126,11 +128,17 @@ export class World {
           trace.add(`${id} restored the control state`);
           controlTruth.restored();
         },
+        over,
       });
     });
     const { hosts, resources } = this;
     this.#observer = new Observer({ controlTruth, hosts, network, resources });
-    controlTruth.watch(() => this.#observer.controlChanged(), NEVER);
+    controlTruth.watch(() => this.#observer.controlChanged(), over);
+  }
+
+  /** Fires when it ends. */
+  get over(): AbortSignal {
+    return this.#over.signal;
   }
 
   /** Starts every program that does not run. */
@@ -142,6 +150,7 @@ export class World {
   end(): void {
     for (const { life } of this.nodes) life?.process.kill();
     for (const { process } of this.hosts) process?.kill();
+    this.#over.abort();
   }
 
   /** Lets time pass, up to a moment or to the first violation. */
