@@ -146,7 +146,7 @@ export class World {
     for (const program of [...this.nodes, ...this.hosts]) program.start();
   }
 
-  /** Ends every program. */
+  /** Ends every program, and what else waits or watches. */
   end(): void {
     for (const { life } of this.nodes) life?.process.kill();
     for (const { process } of this.hosts) process?.kill();
