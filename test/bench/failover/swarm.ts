@@ -27,7 +27,7 @@ const SYSTEM = "Swarm";
 const MANAGERS = 3;
 const SERVICE = "web";
 const SIZE = 12;
-/** So long between two crashes. */
+/** So long from what runs to what befalls it: by then no start is under way. */
 const REST_MS = 3_000;
 /** Longer than it takes to end all tasks of a service. */
 const FORGOTTEN_AFTER_MS = 60_000;
@@ -98,6 +98,7 @@ export class SwarmRack implements AsyncDisposable {
   /** Until another manager has made a task that was asked for after the kill. */
   async takeover(): Promise<number> {
     await this.#declare(SIZE);
+    await delay(REST_MS);
     const [leader, other] = await this.#managers();
     const ms = await timed(async () => {
       await leader?.dockerd.kill();
@@ -206,8 +207,9 @@ export class SwarmRack implements AsyncDisposable {
   }
 
   /**
-   * Waits until the service is gone. Swarm now and then forgets a container for good, where its
-   * dockerd was killed (seen once in ten takeovers): that is removed by hand.
+   * Waits until the service is gone. Where a dockerd was killed, Swarm now and then forgets a
+   * container for good, and Docker one that it had made and not begun yet, which waits for ever as
+   * `runc init`: those are removed by hand.
    */
   async #cleared(): Promise<void> {
     const isGone = () => (this.#eye.alive().length === 0 ? true : undefined);
@@ -217,6 +219,7 @@ export class SwarmRack implements AsyncDisposable {
         const owner = this.#world.hosts.find(({ name }) => name === host);
         await this.#docker(owner, "rm", "--force", id);
       }
+      for (const { pid } of this.#eye.alive()) process.kill(pid, "SIGKILL");
     });
     await this.#until("nothing runs", () => this.#eye.alive().length === 0);
   }
