@@ -13,6 +13,10 @@
  *  L4 The daemon goes on with a start whose caller has left, and its list shows nothing of that. It
  *     lets nobody inspect the container until it is through, so an inspection tells (D5). Where
  *     none is answered for long, the container is listed as running: others must not wait for it.
+ *  L5 An end that the daemon cannot write down, its disk being full, it tells of, and shows to who
+ *     inspects; its list shows the container as running for ever (Docker 20.10). So the number of
+ *     ends that were told of counts as shown, too. As for those that nobody heard of, all are
+ *     inspected anew once the daemon tells again.
  */
 import type { ContainerInfo } from "dockerode";
 import { DriverError, type DriverInstance } from "../driver.ts";
@@ -32,8 +36,8 @@ export class ContainerList {
   readonly #owner: string;
   /** By container id; holds no more than the last list did. */
   #answers: ReadonlyMap<string, Answer> = new Map();
-  /** How many starts were told of, by id of a container that is listed. */
-  readonly #starts = new Map<string, number>();
+  /** How many starts and ends were told of, by id of a container that is listed. */
+  readonly #changes = new Map<string, number>();
   #connections = 0;
   #isConnected = false;
 
@@ -42,7 +46,7 @@ export class ContainerList {
     this.#owner = owner;
   }
 
-  /** The daemon tells of every start from now on. */
+  /** The daemon tells of every start and end from now on. */
   connected(): void {
     this.#connections += 1;
     this.#isConnected = true;
@@ -52,9 +56,9 @@ export class ContainerList {
     this.#isConnected = false;
   }
 
-  /** The daemon told of a start, or may go on with one that was broken off. */
-  started(id: string): void {
-    this.#starts.set(id, this.#startsOf(id) + 1);
+  /** The daemon told of a start or an end, or may go on with a start that was broken off. */
+  changed(id: string): void {
+    this.#changes.set(id, this.#changesOf(id) + 1);
   }
 
   async read(signal: AbortSignal): Promise<readonly DriverInstance[]> {
@@ -77,23 +81,23 @@ export class ContainerList {
     };
     await Promise.all(Array.from({ length: MAX_INSPECTIONS }, inspectAll));
     this.#answers = answers;
-    for (const id of this.#starts.keys()) if (!answers.has(id)) this.#starts.delete(id);
+    for (const id of this.#changes.keys()) if (!answers.has(id)) this.#changes.delete(id);
     return [...answers.values()].map(({ instance }) => instance).sort(byRef);
   }
 
   /** Not by the status text of one that runs, which counts seconds, where others tell as much. */
   #shownOf({ Id, State, Status, NetworkSettings }: ContainerInfo): string {
-    if (State !== "running") return `${Status} ${this.#startsOf(Id)}`;
+    if (State !== "running") return `${Status} ${this.#changesOf(Id)}`;
+    const told = `${this.#connections} ${this.#changesOf(Id)}`;
     const health = /\((?:health: )?[a-z]+\)/.exec(Status)?.[0] ?? "";
     const ids = Object.values(NetworkSettings.Networks).map((it) => it.EndpointID);
     const endpoints = ids.filter((id) => id !== "");
-    if (endpoints.length > 0) return `running ${endpoints.join(" ")} ${health}`;
-    if (!this.#isConnected) return Status;
-    return `running ${this.#connections} ${this.#startsOf(Id)} ${health}`;
+    if (endpoints.length === 0 && !this.#isConnected) return Status;
+    return `running ${endpoints.join(" ")} ${told} ${health}`;
   }
 
-  #startsOf(id: string): number {
-    return this.#starts.get(id) ?? 0;
+  #changesOf(id: string): number {
+    return this.#changes.get(id) ?? 0;
   }
 
   /** Undefined where it is not EVM's, or was removed since. */

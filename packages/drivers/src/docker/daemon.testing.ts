@@ -1,7 +1,7 @@
 /** A Docker daemon of a test's own: its own data, socket and network, gone afterwards. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -85,6 +85,14 @@ export class TestDaemon implements AsyncDisposable {
     const pid = Number(await readFile(pidFile, "utf8"));
     process.kill(pid, "SIGSTOP");
     return () => process.kill(pid, "SIGCONT");
+  }
+
+  /** Keeps Docker from writing down what becomes of a container; returns what lets it again. */
+  async keepFromWriting(name: string): Promise<() => Promise<void>> {
+    const id = await this.cli("inspect", "--format", "{{.Id}}", name);
+    const directory = join(this.#directory, "data-root", "containers", id);
+    await rename(directory, `${directory}.away`);
+    return () => rename(`${directory}.away`, directory);
   }
 
   /** Kills the daemon, which comes back without the memory that this container runs. */

@@ -75,6 +75,25 @@ test("once the end of a container is told, the list shows it", async () => {
   await watching;
 });
 
+test("an end that Docker cannot write down is seen, though its own list shows none", async () => {
+  const end = new AbortController();
+  const watching = driver.watch(() => {}, end.signal);
+  const spec = await up({});
+  expect(await shown(spec)).toMatchObject({ state: "ready" });
+  const letWrite = await daemon.keepFromWriting(nameOf(spec));
+  try {
+    await daemon.cli("kill", nameOf(spec));
+    await vi.waitFor(async () => expect(await shown(spec)).toMatchObject({ state: "exited" }));
+    expect(await daemon.cli("ps", "--format", "{{.Names}}")).toContain(nameOf(spec));
+  } finally {
+    await letWrite();
+  }
+  await driver.start(spec, signal);
+  expect(await shown(spec)).toMatchObject({ state: "ready" });
+  end.abort();
+  await watching;
+});
+
 test("the list waits long for none that Docker is at work on", async () => {
   const other = await up({});
   const spec = await prepare({});

@@ -117,7 +117,7 @@ class DockerDriver implements Driver {
         docker.getContainer(Id).start({ abortSignal }).catch(alreadySo(304)),
       );
     } catch (error) {
-      this.#list.started(Id);
+      this.#list.changed(Id);
       // The next attempt starts it.
       if (isDenial(error)) await this.#endUnseen(Id, doing, signal);
       throw error;

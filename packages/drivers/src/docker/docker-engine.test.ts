@@ -100,15 +100,33 @@ test("one without a network is inspected after each start, or as its status chan
   list.connected();
   expect(await inspectedAt("Up 2 seconds")).toBe(3);
   expect(await inspectedAt("Up 3 seconds")).toBe(3);
-  list.started("another");
+  list.changed("another");
   expect(await inspectedAt("Up 3 seconds")).toBe(3);
-  list.started("c1");
+  list.changed("c1");
   expect(await inspectedAt("Up 3 seconds")).toBe(4);
   expect(await inspectedAt("Up 3 seconds (healthy)")).toBe(5);
   list.disconnected();
   expect(await inspectedAt("Up 3 seconds")).toBe(6);
   list.connected();
   expect(await inspectedAt("Up 3 seconds")).toBe(7);
+});
+
+test("one is inspected after an end that its list does not show, told of or not", async () => {
+  const shown = { state: "running", status: "Up 1 second", endpoint: "first" };
+  const { list, inspections } = await listOf(shown);
+  const inspected = async () => {
+    await list.read(signal);
+    return inspections();
+  };
+  list.connected();
+  expect(await inspected()).toBe(1);
+  list.changed("c1");
+  expect(await inspected()).toBe(2);
+  list.disconnected();
+  expect(await inspected()).toBe(2);
+  list.connected();
+  expect(await inspected()).toBe(3);
+  expect(await inspected()).toBe(3);
 });
 
 test("a container that could not be inspected yet is listed once it can be", async () => {

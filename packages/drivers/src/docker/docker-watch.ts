@@ -15,7 +15,7 @@ const MAX_BACKOFF_MS = 1000;
 
 export type WatchOptions = {
   readonly owner: string;
-  /** Told of every start. */
+  /** Told of every start and end. */
   readonly list: ContainerList;
   /** From 0 up to 1. */
   readonly random: () => number;
@@ -31,6 +31,18 @@ export async function watchContainers(
   onChange: () => void,
   signal: AbortSignal,
 ): Promise<void> {
+  /**
+   * Resolves once Docker is through with an end that it told of. It tells of it first, then cleans
+   * up, and shows it only after, some hundred milliseconds later (measured); meanwhile it lets
+   * nobody inspect the container. Whatever comes of the inspection, Docker then tells more than it
+   * did.
+   */
+  async function ended(id: string): Promise<void> {
+    const doing = `waiting for the end of container ${id}`;
+    await engine.inspect(id, doing, signal).catch(() => undefined);
+    list.changed(id);
+  }
+
   let backoffMs = BACKOFF_MS;
   while (!signal.aborted) {
     try {
@@ -49,8 +61,8 @@ export async function watchContainers(
       for await (const event of jsonLines(events, "reading Docker's events")) {
         const action = textOf(event, "Action");
         const id = idOf(event);
-        if (action === "start" && id !== undefined) list.started(id);
-        if (action === "die") void ended(engine, event, signal).then(onChange);
+        if (action === "start" && id !== undefined) list.changed(id);
+        if (action === "die" && id !== undefined) void ended(id).then(onChange);
         else onChange();
       }
     } catch (error) {
@@ -62,17 +74,6 @@ export async function watchContainers(
     await engine.clock.sleep(backoffMs * (0.5 + random() / 2), signal).catch(() => {});
     backoffMs = Math.min(2 * backoffMs, MAX_BACKOFF_MS);
   }
-}
-
-/**
- * Resolves once Docker's list shows the end that it told of. It tells of it first, then cleans up,
- * and shows it only after, some hundred milliseconds later (measured); meanwhile it lets nobody
- * inspect the container. Whatever comes of the inspection, the list then tells more than it did.
- */
-async function ended(engine: DockerEngine, event: unknown, signal: AbortSignal): Promise<void> {
-  const id = idOf(event);
-  if (id === undefined) return;
-  await engine.inspect(id, `waiting for the end of container ${id}`, signal).catch(() => undefined);
 }
 
 const idOf = (event: unknown): string | undefined => textOf(fieldOf(event, "Actor"), "ID");
