@@ -28,6 +28,8 @@ const OUTAGE_MS = 20_000;
 const QUIET_MS = 3_000;
 /** After a lease was renewed a second ago, too short for it to end. */
 const SHORT_FREEZE_MS = 2_000;
+/** A start that failed for want of room is tried again up to so much later. */
+const FULL_DISK_BOUND_MS = 15_000;
 const HOUR_S = 3_600;
 /** What Docker has begun by then, and has not brought up, it cannot. */
 const STUCK_MS = 1_000;
@@ -336,6 +338,13 @@ describeIf([root, docker, natsServer, wallClock], "a rack on which things break"
     await host.agent.launch();
     await delay(QUIET_MS);
     expect(chaos.lives("web", "exam", "data")).toEqual(before);
+    // Docker cannot write its end down, and lists it as running ever after.
+    const victim = chaos.oneOn(host, "web");
+    await dockerOn(host, "kill", victim.id);
+    await delay(QUIET_MS);
+    await chaos.world.heal();
+    const what = "what crashed on a full disk runs once there is room";
+    await chaos.runsAgain(what, FULL_DISK_BOUND_MS, victim);
   });
 
   test("wall clocks step by an hour, and nothing comes of it", async () => {

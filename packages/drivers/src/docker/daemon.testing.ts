@@ -91,6 +91,7 @@ export class TestDaemon implements AsyncDisposable {
   async keepFromWriting(name: string): Promise<() => Promise<void>> {
     const id = await this.cli("inspect", "--format", "{{.Id}}", name);
     const directory = join(this.#directory, "data-root", "containers", id);
+    // Docker opens it by its path with every write. Permissions keep nobody who is root from it.
     await rename(directory, `${directory}.away`);
     return () => rename(`${directory}.away`, directory);
   }
